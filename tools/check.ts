@@ -1,0 +1,38 @@
+// Runs every check of the tree in order, prints what each took, and stops at the first that fails:
+//   node tools/check.ts [--quick]     --quick leaves out what needs namespaces
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+
+const top = join(import.meta.dirname, '..');
+const bin = (name: string): string => join(top, 'node_modules', '.bin', name);
+const node = process.execPath;
+
+interface Check {
+  readonly name: string;
+  readonly command: readonly string[];
+}
+
+const checks: readonly Check[] = [
+  { name: 'format', command: [bin('oxfmt'), '--check'] },
+  { name: 'lint', command: [bin('oxlint'), '--type-aware', '--deny-warnings'] },
+  { name: 'types', command: [bin('tsc')] },
+  { name: 'unused', command: [bin('knip')] },
+  { name: 'unit tests', command: [bin('vitest'), 'run'] },
+];
+const network: Check = { name: 'network tests', command: [join(top, 'tools/in-testbed'), bin('vitest'), 'run'] };
+
+let failed: string | undefined;
+for (const check of process.argv.includes('--quick') ? checks : [...checks, network]) {
+  const startedAt = performance.now();
+  const [program = '', ...argv] = check.command;
+  // Programs of npm packages find Node 24 first, whatever the system has.
+  const path = `${join(node, '..')}:${process.env['PATH'] ?? ''}`;
+  const { status } = spawnSync(program, argv, { cwd: top, stdio: 'inherit', env: { ...process.env, PATH: path } });
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  console.log(`— ${check.name}: ${status === 0 ? 'passed' : 'FAILED'} in ${seconds} s`);
+  if (status !== 0) {
+    failed = check.name;
+    break;
+  }
+}
+process.exitCode = failed === undefined ? 0 : 1;
