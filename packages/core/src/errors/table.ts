@@ -1,0 +1,65 @@
+// Every error a user can meet, one row each. docs/errors.md is held equal to this table by a test.
+
+/** Decides exit code, colour and whether a retry can help. */
+export type ErrorKind =
+  | 'config'
+  | 'usage'
+  | 'unreachable'
+  | 'denied'
+  | 'refused'
+  | 'conflict'
+  | 'timeout'
+  | 'environment'
+  | 'interrupted'
+  | 'bug';
+
+export interface ErrorRow {
+  readonly kind: ErrorKind;
+  readonly title: string;
+}
+
+const row = (kind: ErrorKind, title: string): ErrorRow => ({ kind, title });
+
+/**
+ * LW0xxx this program and this computer, LW1xxx the lab file, LW2xxx hypervisors, LW3xxx network boot,
+ * LW4xxx images and artifacts, LW5xxx plan and engine, LW9xxx rehearsal.
+ */
+export const errorTable = {
+  LW0001: row('bug', 'Labwright met a case it was not written for'),
+  LW0002: row('usage', 'the command line could not be understood'),
+  LW0003: row('interrupted', 'the work was interrupted'),
+  LW0004: row('environment', 'a program that is needed is missing'),
+  LW0005: row('environment', 'a file or folder could not be read or written'),
+  LW0006: row('environment', 'a program that Labwright started failed'),
+  LW0007: row('environment', 'more privileges are needed'),
+  LW0008: row('environment', 'an address or port is in use'),
+  LW0009: row('unreachable', 'the running Labwright does not answer'),
+  LW1001: row('config', 'the lab file could not be read'),
+  LW1002: row('config', 'the lab file has problems'),
+  LW1003: row('config', 'a secret could not be read'),
+  LW2001: row('unreachable', 'a Proxmox host does not answer'),
+  LW2002: row('denied', 'Proxmox refused the login'),
+  LW2003: row('denied', 'the Proxmox login lacks a privilege'),
+  LW2004: row('refused', 'Proxmox refused a call'),
+  LW2005: row('refused', 'a Proxmox task failed'),
+  LW2006: row('timeout', 'a Proxmox task did not end in time'),
+  LW2007: row('denied', 'the certificate of a Proxmox host is not the one known'),
+  LW2008: row('conflict', 'a virtual machine in our range is not ours'),
+  LW2009: row('refused', 'Proxmox gave an answer Labwright does not understand'),
+  LW2010: row('refused', 'there is no room for a machine'),
+  LW2011: row('refused', 'a machine cannot be changed in place'),
+  LW3001: row('timeout', 'a machine did not become ready'),
+  LW3002: row('refused', 'a boot request was refused'),
+  LW3003: row('unreachable', 'a machine does not answer over SSH'),
+  LW3004: row('denied', 'a machine and its SSH login do not accept each other'),
+  LW4001: row('refused', 'a download does not have the checksum it should have'),
+  LW4002: row('environment', 'an image could not be built'),
+  LW5001: row('conflict', 'the lab has moved since this plan was made'),
+  LW5002: row('refused', 'a step failed'),
+  LW5003: row('conflict', 'another Labwright is changing this lab'),
+  LW9001: row('environment', 'the rehearsal could not start'),
+  LW9002: row('usage', 'no rehearsal is running'),
+  LW9003: row('usage', 'a rehearsal is already running'),
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof errorTable;

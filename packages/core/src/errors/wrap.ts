@@ -1,0 +1,18 @@
+// Breaks text into lines for a terminal.
+
+/** Columns right of a head that stands on the first line; `indent` stands before the others. A longer word keeps its line. */
+export function wrapText(text: string, width: number, head = '', indent = ' '.repeat(head.length)): string[] {
+  const lines: string[] = [];
+  let line = head;
+  let isEmpty = true;
+  for (const word of text.split(' ')) {
+    if (!isEmpty && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = indent;
+      isEmpty = true;
+    }
+    line += isEmpty ? word : ` ${word}`;
+    isEmpty = false;
+  }
+  return [...lines, line].map((each) => each.trimEnd());
+}

@@ -1,0 +1,287 @@
+// The shape of a lab file: every key with its default and a description, from which the JSON Schema and the reference are made.
+import { z } from 'zod';
+import {
+  cidrValue,
+  diskSizeValue,
+  domainValue,
+  ipv4Value,
+  macPrefixValue,
+  macValue,
+  memoryValue,
+  nameValue,
+  publicKeyValue,
+  rangeOrAddressValue,
+  rangeValue,
+  secretRefValue,
+  type GiB,
+} from './lab-values.ts';
+
+/** The example is what stands after the colon in a lab file. (zod drops JSON Schema's `examples` where it transforms.) */
+const about = (description: string, example?: string) => ({
+  description,
+  ...(example === undefined ? {} : { example }),
+});
+
+/** One pool can hold this many machines; the identity rule and the VM IDs set tighter limits. */
+const maxPoolCount = 10_000;
+
+const network = z.strictObject({
+  cidr: cidrValue.meta(about('The whole network.', '10.1.0.0/22')),
+  gateway: ipv4Value.meta(about('Address of the router in this network.', '10.1.0.1')),
+  vlan: z
+    .int()
+    .min(1)
+    .max(4094)
+    .optional()
+    .meta(about('VLAN tag of this network on the bridge; none if untagged.', '10')),
+  bridge: z
+    .string()
+    .regex(/^[a-zA-Z][a-zA-Z0-9_.]{0,14}$/, 'this is not the name of a bridge')
+    .default('vmbr0')
+    .meta(about('Bridge on the hosts that leads into this network.')),
+  machines: cidrValue
+    .optional()
+    .meta(
+      about(
+        'Block the machines get their addresses from. The first and last stay unused. One network has it.',
+        '10.1.1.0/28',
+      ),
+    ),
+  services: rangeValue
+    .optional()
+    .meta(about('Addresses for services of the cluster (type LoadBalancer).', '10.1.3.100-10.1.3.200')),
+  reserved: z
+    .array(rangeOrAddressValue)
+    .prefault([])
+    .meta(
+      about(
+        'Addresses others use, such as the DHCP range of the router. Labwright keeps off them.',
+        '[10.1.2.0-10.1.2.255]',
+      ),
+    ),
+  resolvers: z
+    .array(ipv4Value)
+    .min(1)
+    .optional()
+    .meta(about('DNS servers the machines ask. Default: the gateway.', '[10.1.0.1]')),
+});
+
+const host = z.strictObject({
+  address: ipv4Value.meta(about('Address of its Proxmox API.', '10.1.0.11')),
+  cores: z
+    .int()
+    .min(1)
+    .max(1024)
+    .meta(about('Cores machines may use in all. Higher than the hardware has means that machines share.', '12')),
+  memory: memoryValue.meta(about('Memory machines may use in all; leave out what Proxmox itself needs.', '24GiB')),
+  mac: macValue.optional().meta(about('Its Ethernet address, so that no machine is given the same.')),
+  maintenance: z.boolean().default(false).meta(about('Keeps new machines off this host.')),
+});
+
+const proxmox = z.strictObject({
+  port: z.int().min(1).max(65_535).default(8006).meta(about('Port of the API.')),
+  token: secretRefValue
+    .optional()
+    .meta(about('API token as USER@REALM!TOKENID=UUID. Either this, or user and password.', '{env: PROXMOX_TOKEN}')),
+  user: z
+    .string()
+    .regex(/^[^\s@]+@[^\s@]+$/, 'this is not a Proxmox user')
+    .optional()
+    .meta(about('User with its realm, to log in with a password.', 'labwright@pve')),
+  password: secretRefValue.optional().meta(about('Password of the user.', '{env: PROXMOX_PASSWORD}')),
+  tls: z
+    .union([
+      z.literal('pinned'),
+      z.strictObject({ ca: z.string().min(1).meta(about('PEM file of the certificate authority.')) }),
+    ])
+    .default('pinned')
+    .meta(about('pinned: fingerprints are recorded on first contact. {ca: FILE}: certificates of this authority.')),
+  storage: z.string().min(1).default('local-lvm').meta(about('Storage for disks, where a pool does not name another.')),
+  storages: z.array(z.string().min(1)).prefault([]).meta(about('Further storages that pools may name.', '[tank]')),
+});
+
+const router = z.strictObject({
+  name: nameValue.default('router').meta(about('Its name.')),
+  kind: z.enum(['pfsense']).meta(about('What it is.')),
+  address: ipv4Value.meta(about('Its address.', '10.1.0.1')),
+  user: z.string().min(1).default('admin').meta(about('User to log in with.')),
+  password: secretRefValue.optional().meta(about('Password of the user.', '{env: PFSENSE_PASSWORD}')),
+});
+
+const nas = z.strictObject({
+  kind: z.enum(['synology', 'linux']).meta(about('What it is.')),
+  address: ipv4Value.meta(about('Its address.', '10.1.0.20')),
+  bays: z.int().min(1).max(512).optional().meta(about('Disk bays.', '8')),
+});
+
+const networkSwitch = z.strictObject({
+  address: ipv4Value.optional().meta(about('Its address; none if it is not managed.', '10.1.0.2')),
+  ports: z.int().min(1).max(512).meta(about('Number of ports.', '24')),
+});
+
+const accessPoint = z.strictObject({ address: ipv4Value.meta(about('Its address.', '10.1.0.31')) });
+
+const ups = z.strictObject({
+  server: ipv4Value.meta(about('Where its NUT server runs; a NAS with the UPS on its USB port is one.', '10.1.0.20')),
+  ups: z.string().min(1).default('ups').meta(about('Name the NUT server has for it.')),
+});
+
+const netboot = z.strictObject({
+  mode: z
+    .enum(['serve', 'proxy', 'router'])
+    .default('serve')
+    .meta(
+      about(
+        'serve: our DHCP server answers the machines of this file. proxy: another DHCP server gives addresses, we add the boot file. router: the router’s DHCP server names our boot file.',
+      ),
+    ),
+  address: ipv4Value.meta(
+    about('Address of the computer Labwright runs on, in the network of the machines.', '10.1.0.9'),
+  ),
+  httpPort: z.int().min(1).max(65_535).default(8080).meta(about('Port that kernels and images are served on.')),
+  dynamic: rangeValue
+    .optional()
+    .meta(about('Leases for machines that are not in this file. Without it they get no answer.', '10.1.2.0-10.1.2.99')),
+});
+
+const ssh = z.strictObject({
+  user: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'this is not the name of a Unix user')
+    .default('admin')
+    .meta(about('User made on each machine; may use sudo.')),
+  authorizedKeys: z
+    .array(publicKeyValue)
+    .prefault([])
+    .meta(about('Public keys of people. Labwright’s own comes on top.', '["ssh-ed25519 AAAA… you@laptop"]')),
+  identityFile: z
+    .string()
+    .min(1)
+    .optional()
+    .meta(about('Private key your ssh uses, for ssh-config.', '~/.ssh/id_ed25519')),
+});
+
+const disk = z
+  .union([
+    diskSizeValue.transform((size): { size: GiB; storage?: string | undefined } => ({ size })),
+    z.strictObject({
+      size: diskSizeValue.meta(about('Size of the disk.', '20GiB')),
+      storage: z.string().min(1).optional().meta(about('Storage it is made on. Default: proxmox.storage.')),
+    }),
+  ])
+  .meta(about('Size of the disk, or {size, storage} for another storage than proxmox.storage.', '20GiB'));
+
+const machineOverride = z.strictObject({
+  name: nameValue.optional().meta(about('Its name, instead of the rule’s.', 'gitlab')),
+  mac: macValue.optional().meta(about('Its Ethernet address, instead of the rule’s.', '02:1a:b0:00:01:01')),
+  address: ipv4Value.optional().meta(about('Its address, instead of the rule’s.', '10.1.1.14')),
+});
+
+const pool = z.strictObject({
+  count: z.int().min(0).max(maxPoolCount).default(1).meta(about('Number of machines.')),
+  cores: z.int().min(1).max(1024).default(2).meta(about('Cores of each machine.')),
+  memory: memoryValue.prefault('2GiB').meta(about('Memory of each machine.', '2GiB')),
+  disk: disk.prefault('20GiB'),
+  firmware: z.enum(['bios', 'uefi']).default('bios').meta(about('How each machine starts.')),
+  image: nameValue.default('debian').meta(about('Operating system each machine boots.')),
+  hosts: z
+    .array(z.string())
+    .min(1)
+    .optional()
+    .meta(about('Hosts its machines may be placed on. Default: all.', '[pve1, pve2]')),
+  spread: z
+    .enum(['host', 'even', 'none'])
+    .default('even')
+    .meta(about('host: never two machines on one host. even: as even as there is room. none: where there is room.')),
+  firstVmId: z
+    .int()
+    .min(100)
+    .max(999_999_999)
+    .default(101)
+    .meta(about('VM ID of its first machine; the others follow. Name, MAC and address are made from it.')),
+  startOrder: z.int().min(0).max(100_000).optional().meta(about('Lower starts first and stops last.', '1')),
+  name: z
+    .string()
+    .min(1)
+    .max(120)
+    .optional()
+    .meta(about('Template for the names in this pool. Default: identity.name.', 'worker-{index}')),
+  machines: z
+    .record(z.string().regex(/^[1-9][0-9]{2,8}$/, 'this is not a VM ID'), machineOverride)
+    .default({})
+    .meta(about('Exceptions for single machines, by VM ID.', '{102: {name: gitlab}}')),
+});
+
+const identity = z.strictObject({
+  macPrefix: macPrefixValue
+    .prefault('02:1a:b0')
+    .meta(about('First half of every MAC. The second half is the VM ID in six decimal digits: VM ID 101 is 00:01:01.')),
+  name: z
+    .string()
+    .min(1)
+    .max(120)
+    .default('node{vmId}')
+    .meta(about('Template for the names of machines. It may hold {vmId}, {pool} and {index} (from 1).')),
+  baseVmId: z
+    .int()
+    .min(100)
+    .max(999_999_999)
+    .optional()
+    .meta(
+      about(
+        'VM ID that gets the first usable address of the block. Default: the lowest firstVmId of the pools.',
+        '101',
+      ),
+    ),
+});
+
+const secrets = z.strictObject({
+  file: z
+    .string()
+    .min(1)
+    .default('secrets.age')
+    .meta(about('age-encrypted YAML or JSON file with the secrets named by {age: KEY}.')),
+  identityFile: z
+    .string()
+    .min(1)
+    .optional()
+    .meta(
+      about('File with the age identity that opens it (mode 0600). Default: the systemd credential labwright-age.'),
+    ),
+});
+
+const byName = <Value extends z.ZodType>(value: Value) => z.record(nameValue, value);
+
+export const labSchema = z.strictObject({
+  version: z.literal(1).meta(about('Version of this format.', '1')),
+  lab: nameValue.meta(about('Name of the lab. Marks on appliances carry it; do not change it later.', 'home')),
+  domain: domainValue.default('home.arpa').meta(about('Domain of the machines: node101.home.arpa.')),
+  networks: byName(network).meta(about('Networks, by name. Exactly one has a block for machines.')),
+  hosts: byName(host).meta(about('Proxmox hosts, by their name in the Proxmox cluster.')),
+  proxmox: proxmox.meta(about('Access to Proxmox.')),
+  router: router.optional().meta(about('The router.')),
+  nas: byName(nas).default({}).meta(about('Network storage, by name.')),
+  switches: byName(networkSwitch).default({}).meta(about('Switches, by name.')),
+  accessPoints: byName(accessPoint).default({}).meta(about('Wireless access points, by name.')),
+  ups: byName(ups).default({}).meta(about('Uninterruptible power supplies, by name.')),
+  netboot: netboot.meta(about('How machines boot over the network.')),
+  ssh: ssh.prefault({}).meta(about('How people reach the machines.')),
+  serve: ipv4Value
+    .optional()
+    .meta(
+      about(
+        'Address of the computer where `labwright serve` runs all the time. Then only it changes the lab.',
+        '10.1.0.9',
+      ),
+    ),
+  identity: identity.prefault({}).meta(about('The rule that gives each machine its name, MAC and address.')),
+  secrets: secrets.prefault({}).meta(about('The encrypted file for secrets named by {age: KEY}.')),
+  pools: byName(pool).meta(about('Pools of machines alike, by name.')),
+});
+
+/** A lab file after parsing: defaults filled in, addresses and sizes as values. Same keys as in the file. */
+export type Lab = z.output<typeof labSchema>;
+export type LabNetwork = Lab['networks'][string];
+export type LabHost = Lab['hosts'][string];
+export type LabPool = Lab['pools'][string];
+export type LabIdentity = Lab['identity'];

@@ -1,0 +1,76 @@
+// Reads a lab file from disk.
+import { readFile, stat } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
+import { LabwrightError } from '../errors/error.ts';
+import type { Diagnostic } from './diagnostic.ts';
+import { formatCount, formatDiagnostics, formatPosition } from './format-diagnostics.ts';
+import { maxSourceLength } from './lab-document.ts';
+import { parseLab, type ParsedLab } from './parse-lab.ts';
+
+export interface LabFile extends ParsedLab {
+  /** Absolute path of the file. */
+  readonly path: string;
+  /** Absolute; relative paths in the file start here. */
+  readonly directory: string;
+  readonly source: string;
+}
+
+/** LW1002 with the diagnostics themselves, for a caller that renders them at its own width; `log` has them at 80 columns. */
+export class LabFileError extends LabwrightError {
+  readonly diagnostics: readonly Diagnostic[];
+  readonly source: string;
+
+  constructor(diagnostics: readonly Diagnostic[], source: string) {
+    const [first] = diagnostics;
+    super('LW1002', {
+      what: formatCount(diagnostics).replace(/\.$/, ''),
+      ...(first === undefined ? {} : { where: { file: formatPosition(first.position) }, why: first.message }),
+      ...(first?.fix === undefined ? {} : { fix: [first.fix] }),
+      log: formatDiagnostics(diagnostics, source, { width: 80 }).trimEnd().split('\n'),
+    });
+    this.diagnostics = diagnostics;
+    this.source = source;
+  }
+}
+
+/** Throws LW1001 when the file cannot be read, and LabFileError (LW1002) with every problem it has. */
+export async function readLab(path: string): Promise<LabFile> {
+  const absolute = resolve(path);
+  const source = await readSource(path, absolute);
+  const parsed = parseLab(source, basename(path));
+  if (parsed.lab === undefined) throw new LabFileError(parsed.diagnostics, source);
+  return { ...parsed, path: absolute, directory: dirname(absolute), source };
+}
+
+async function readSource(path: string, absolute: string): Promise<string> {
+  try {
+    const { size } = await stat(absolute);
+    // Not read whole: a wrong path may lead to a disk image.
+    if (size > 4 * maxSourceLength) {
+      throw new LabwrightError('LW1001', {
+        what: `${path} has ${Math.ceil(size / 1024)} KiB; a lab file has at most ${maxSourceLength / 1024}`,
+        where: { file: absolute },
+        fix: ['name the lab file with --lab'],
+      });
+    }
+    return await readFile(absolute, 'utf8');
+  } catch (error) {
+    if (error instanceof LabwrightError) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    throw new LabwrightError('LW1001', {
+      what: `the lab file ${path} could not be read`,
+      where: { file: absolute },
+      why: readFailures[code ?? ''] ?? (error as Error).message,
+      fix: [
+        code === 'ENOENT' ? 'write one (examples/home/lab.yaml is a start), or name it with --lab' : `ls -l ${path}`,
+      ],
+      cause: error,
+    });
+  }
+}
+
+const readFailures: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'you may not read it',
+  EISDIR: 'it is a folder',
+};

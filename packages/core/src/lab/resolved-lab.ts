@@ -1,0 +1,130 @@
+// The lab with every default filled in, and for each value the line or rule it came from.
+import type { Ipv4Range } from '../addresses/ipv4.ts';
+import { formatPath, type LabPath, type Position, type Positions } from './diagnostic.ts';
+import { baseVmId, labIdentities } from './lab-identities.ts';
+import type { Lab } from './lab-schema.ts';
+
+export type Origin =
+  | { readonly kind: 'file'; readonly position: Position }
+  | { readonly kind: 'default' }
+  /** Follows from other values; the words say from which. */
+  | { readonly kind: 'rule'; readonly rule: string };
+
+export interface ResolvedValue {
+  /** "pools.workers.memory". */
+  readonly path: string;
+  /** As a lab file writes it: "1GiB", "10.1.3.100-10.1.3.200". */
+  readonly value: string;
+  readonly origin: Origin;
+}
+
+/** In the schema's order, then the machines the pools make. Secrets are references, so nothing secret is in it. */
+export function resolvedLab({ lab, positions }: { readonly lab: Lab; readonly positions: Positions }): ResolvedValue[] {
+  const values: ResolvedValue[] = [];
+  collect(lab, [], positions, values);
+  return [...values, ...derivedValues(lab), ...machineValues(lab, positions)];
+}
+
+/** "10.1.0.1   lab.yaml:14" a line, the values aligned. */
+export function formatResolvedLab(values: readonly ResolvedValue[]): string {
+  const pathWidth = Math.max(0, ...values.map(({ path }) => path.length));
+  const valueWidth = Math.min(34, Math.max(0, ...values.map(({ value }) => value.length)));
+  return values
+    .map(
+      ({ path, value, origin }) => `${path.padEnd(pathWidth)}  ${value.padEnd(valueWidth)}  ${formatOrigin(origin)}\n`,
+    )
+    .join('');
+}
+
+export function formatOrigin(origin: Origin): string {
+  switch (origin.kind) {
+    case 'file':
+      return `${origin.position.file}:${origin.position.line}`;
+    case 'default':
+      return 'default';
+    case 'rule':
+      return origin.rule;
+  }
+}
+
+function collect(value: unknown, path: LabPath, positions: Positions, out: ResolvedValue[]): void {
+  if (value === undefined) return;
+  const text = textOf(value, path);
+  if (text !== undefined) {
+    out.push({ path: formatPath(path), value: text, origin: originOf(path, positions) });
+    return;
+  }
+  const entries = Array.isArray(value) ? value.entries() : Object.entries(value as object);
+  for (const [key, inner] of entries) collect(inner, [...path, key], positions, out);
+}
+
+/** Undefined for what has parts of its own. */
+function textOf(value: unknown, path: LabPath): string | undefined {
+  if (typeof value === 'number') return sizeText(value, path) ?? String(value);
+  if (typeof value !== 'object' || value === null) return String(value);
+  if (isRange(value)) return value.first === value.last ? value.first : `${value.first}-${value.last}`;
+  return Object.keys(value).length === 0 ? (Array.isArray(value) ? '[]' : '{}') : undefined;
+}
+
+function isRange(value: object): value is Ipv4Range {
+  return 'first' in value && 'last' in value;
+}
+
+function sizeText(value: number, path: LabPath): string | undefined {
+  const key = path.at(-1);
+  if (key === 'size') return `${value}GiB`;
+  if (key !== 'memory') return undefined;
+  return value % 1024 === 0 ? `${value / 1024}GiB` : `${value}MiB`;
+}
+
+/** `disk: 20GiB` states disk.size: the nearest ancestor that is a single value counts. */
+function originOf(path: LabPath, positions: Positions): Origin {
+  const isDiskSize = path.at(-2) === 'disk' && path.at(-1) === 'size';
+  const stated = [path, ...(isDiskSize ? [path.slice(0, -1)] : [])].find((candidate) => positions.has(candidate));
+  return stated === undefined
+    ? { kind: 'default' }
+    : { kind: 'file', position: positions.positionOf({ path: stated }) };
+}
+
+function derivedValues(lab: Lab): ResolvedValue[] {
+  const rule = (path: LabPath, value: string, words: string): ResolvedValue => ({
+    path: formatPath(path),
+    value,
+    origin: { kind: 'rule', rule: words },
+  });
+  const values = Object.entries(lab.networks).flatMap(([name, { resolvers, gateway }]) =>
+    resolvers === undefined ? [rule(['networks', name, 'resolvers', 0], gateway, 'the gateway')] : [],
+  );
+  if (lab.identity.baseVmId === undefined && Object.keys(lab.pools).length > 0) {
+    values.push(rule(['identity', 'baseVmId'], String(baseVmId(lab)), 'the lowest firstVmId'));
+  }
+  for (const [name, pool] of Object.entries(lab.pools)) {
+    if (pool.hosts === undefined) {
+      values.push(rule(['pools', name, 'hosts'], `[${Object.keys(lab.hosts).join(', ')}]`, 'all hosts'));
+    }
+    if (pool.disk.storage === undefined) {
+      values.push(rule(['pools', name, 'disk', 'storage'], lab.proxmox.storage, 'proxmox.storage'));
+    }
+    if (pool.name === undefined) values.push(rule(['pools', name, 'name'], lab.identity.name, 'identity.name'));
+  }
+  return values;
+}
+
+function machineValues(lab: Lab, positions: Positions): ResolvedValue[] {
+  const network = Object.values(lab.networks).find(({ machines }) => machines !== undefined);
+  const block = network?.machines ?? '';
+  return labIdentities(lab).flatMap(({ name, vmId, mac, address, pool }) => {
+    const stated = (key: string, rule: string): Origin => {
+      const path = ['pools', pool, 'machines', String(vmId), key];
+      if (positions.has(path)) return { kind: 'file', position: positions.positionOf({ path }) };
+      return { kind: 'rule', rule };
+    };
+    const path = (key: string): string => formatPath(['machines', name, key]);
+    return [
+      { path: path('vmId'), value: String(vmId), origin: { kind: 'rule', rule: `pools.${pool}.firstVmId` } },
+      { path: path('name'), value: name, origin: stated('name', `pools.${pool}.name`) },
+      { path: path('mac'), value: mac, origin: stated('mac', 'identity.macPrefix and the VM ID') },
+      { path: path('address'), value: address, origin: stated('address', `the block ${block} and the VM ID`) },
+    ] satisfies ResolvedValue[];
+  });
+}
