@@ -1,0 +1,7 @@
+// How many inputs a property test generates: LABWRIGHT_FUZZ_RUNS=1000000 for the long run.
+
+export function fuzzRuns(setting: string | undefined): number {
+  if (setting === undefined) return 2_000;
+  if (!/^[1-9]\d*$/.test(setting)) throw new RangeError(`LABWRIGHT_FUZZ_RUNS is "${setting}", not a number of runs`);
+  return Number(setting);
+}
