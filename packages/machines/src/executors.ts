@@ -1,0 +1,123 @@
+// What each kind of machine step does on the hypervisors. Thin: the plan has decided, the driver knows how.
+import { createHash } from 'node:crypto';
+import type { Blueprint, MachineBlueprint } from '@labwright/core/blueprint/blueprint';
+import { vmId, type HostName, type LabId } from '@labwright/core/addresses/names';
+import type { Executor, StepContext } from '@labwright/core/engine/engine';
+import { invariant } from '@labwright/core/errors/error';
+import type { Json } from '@labwright/core/plan/step';
+import { randomHex, type Random } from '@labwright/core/ports/random';
+import { Secret } from '@labwright/core/ports/secret';
+import type { ChangeOptions } from '@labwright/drivers/proxmox/change';
+import type { ProxmoxConnection } from '@labwright/drivers/proxmox/connection';
+import { createVm, destroyVm, growDisk, shutdownVm, startVm, updateVm } from '@labwright/drivers/proxmox/lifecycle';
+import type { SmbiosIdentity, VmSpec } from '@labwright/drivers/proxmox/vm-config';
+import { formatTaskProgress } from './task-progress.ts';
+import type { VmCreateInput, VmInput, VmResizeInput, VmUpdateInput } from './step-input.ts';
+
+export interface MachineExecutorOptions {
+  readonly blueprint: Blueprint;
+  readonly connection: ProxmoxConnection;
+  readonly random: Random;
+  /** Called before a machine starts or goes: what it said of itself no longer counts. */
+  readonly outdated: (machine: HostName) => void;
+  readonly destroyed: (machine: HostName) => void;
+}
+
+/** Runs on any host of the last decade, and lets a machine move between hosts of different age. */
+const cpuType = 'x86-64-v2-AES';
+
+export function makeMachineExecutors(options: MachineExecutorOptions): ReadonlyMap<string, Executor> {
+  const { blueprint, connection } = options;
+  const { lab } = blueprint;
+  const target = (input: VmInput) => ({ vmId: vmId(input.vmId), lab });
+  const work = <Input>(run: (input: Input, options: ChangeOptions) => Promise<string>): Executor => ({
+    nature: 'work',
+    run: async (input: Json, context: StepContext) =>
+      // A plan is made and checked by this program; its inputs are of the types that stand in step-input.ts.
+      await run(input as Input, {
+        signal: context.signal,
+        onProgress: (progress) => context.progress(formatTaskProgress(progress)),
+      }),
+  });
+  const machineOf = (input: VmInput): MachineBlueprint => {
+    const machine = blueprint.machines.find((each) => each.vmId === input.vmId);
+    invariant(machine !== undefined, `${input.name} is in the blueprint`);
+    return machine;
+  };
+  return new Map<string, Executor>([
+    [
+      'vm.create',
+      work<VmCreateInput>(async (input, change) => {
+        const spec = makeVmSpec(lab, machineOf(input), input, options.random);
+        const { outcome } = await createVm(connection, spec, input.host, change);
+        return outcome === 'changed' ? `created on ${input.host}` : `is on ${input.host} already`;
+      }),
+    ],
+    [
+      'vm.start',
+      work<VmInput>(async (input, change) => {
+        options.outdated(machineOf(input).name);
+        const { outcome } = await startVm(connection, target(input), change);
+        return outcome === 'changed' ? 'started' : 'runs already';
+      }),
+    ],
+    [
+      'vm.update',
+      work<VmUpdateInput>(async (input, change) => {
+        const { cores, memoryMiB } = input;
+        await updateVm(connection, target(input), { cores, memoryMiB }, change);
+        return `has ${cores} cores and ${memoryMiB} MiB from its next start`;
+      }),
+    ],
+    [
+      'vm.resize',
+      work<VmResizeInput>(async (input, change) => {
+        await growDisk(connection, target(input), input.diskGiB, change);
+        return `disk is ${input.diskGiB} GiB`;
+      }),
+    ],
+    [
+      'vm.cycle',
+      work<VmInput>(async (input, change) => {
+        options.outdated(machineOf(input).name);
+        await shutdownVm(connection, target(input), change);
+        await startVm(connection, target(input), change);
+        return 'shut down and started';
+      }),
+    ],
+    [
+      'vm.destroy',
+      work<VmInput>(async (input, change) => {
+        await destroyVm(connection, target(input), change);
+        options.destroyed(input.name as HostName);
+        return 'destroyed';
+      }),
+    ],
+  ]);
+}
+
+function makeVmSpec(lab: LabId, machine: MachineBlueprint, input: VmCreateInput, random: Random): VmSpec {
+  return {
+    mark: { lab, machine: machine.name, pool: machine.pool, vmId: machine.vmId, generation: input.generation },
+    cores: input.cores,
+    memoryMiB: input.memoryMiB,
+    cpuType,
+    mac: machine.mac,
+    bridge: input.bridge,
+    ...(input.vlan === null ? {} : { vlan: input.vlan }),
+    storage: input.storage,
+    diskGiB: input.diskGiB,
+    firmware: input.firmware,
+    identity: makeSmbiosIdentity(lab, machine.vmId, random),
+    startWithHost: true,
+    ...(input.startOrder === null ? {} : { startOrder: input.startOrder }),
+  };
+}
+
+/** The UUID follows from lab and VM ID, so a machine made anew is the same to its owner; the key is new every time. */
+function makeSmbiosIdentity(lab: LabId, id: number, random: Random): SmbiosIdentity {
+  const hex = createHash('sha256').update(`${lab}/${id}`).digest('hex');
+  // Version 8: a custom UUID (RFC 9562 §5.8).
+  const uuid = [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)];
+  return { uuid: uuid.join('-'), phoneHomeKey: new Secret(randomHex(random, 32)) };
+}
