@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest';
+import { hostName } from '@labwright/core/addresses/names';
+import { makeMachine, makeNetwork } from '../make-boot.ts';
+import { renderIpxeScript } from './script.ts';
+
+const token = '0123456789abcdef0123456789abcdef';
+
+test('the script, word for word', async () => {
+  await expect(renderIpxeScript(makeMachine(), makeNetwork(), token)).toMatchFileSnapshot('testdata/node101.ipxe');
+});
+
+test('nothing that iPXE would expand or split gets into it', () => {
+  const network = makeNetwork({ domain: 'home.arpa ${net0/mac}' });
+  expect(() => renderIpxeScript(makeMachine(), network, token)).toThrow('can stand in an iPXE script');
+  expect(renderIpxeScript(makeMachine({ name: hostName('a-b') }), makeNetwork(), token)).toContain('machine=a-b');
+});

@@ -1,0 +1,48 @@
+// The iPXE script a machine boots by. Written for the oldest iPXE in use, Debian 12's of 2019, in a BIOS ROM and in EFI.
+import { prefixLength } from '@labwright/core/addresses/ipv4';
+import { invariant } from '@labwright/core/errors/error';
+import type { BootMachine, BootNetwork } from '../boot-network.ts';
+import { bootUrl } from '../dhcp/boot-choice.ts';
+
+/** How a script of ours is told from a loader binary that bears the same name. */
+export const scriptFirstLine = '#!ipxe';
+
+/** Linux's command line: where to fetch the rest, who the machine is, and how it reaches the network. */
+export function kernelArguments(machine: BootMachine, network: BootNetwork, token: string): readonly string[] {
+  const pairs = {
+    'labwright.url': bootUrl({ ...network, token }),
+    'labwright.lab': machine.lab,
+    'labwright.machine': machine.name,
+    'labwright.generation': String(machine.generation),
+    'labwright.mac': machine.mac,
+    'labwright.address': `${machine.address}/${prefixLength(network.cidr)}`,
+    'labwright.gateway': network.gateway,
+    'labwright.resolvers': network.resolvers.join(','),
+    'labwright.domain': network.domain,
+  };
+  const own = Object.entries(pairs).map(([name, value]) => `${name}=${value}`);
+  for (const argument of own) {
+    // iPXE would expand a dollar sign and split at a space.
+    invariant(/^[\w.:/,=+-]+$/.test(argument), `"${argument}" can stand in an iPXE script`);
+  }
+  return [...own, 'console=tty0', 'console=ttyS0,115200'];
+}
+
+/** A failed fetch is tried again for ever: the image may be built, or the server restarted, at this moment. */
+export function renderIpxeScript(machine: BootMachine, network: BootNetwork, token: string): string {
+  const url = bootUrl({ ...network, token });
+  return `${scriptFirstLine}
+# Labwright boots ${machine.name} of lab ${machine.lab}, generation ${machine.generation}.
+:fetch
+imgfree
+echo Labwright: fetching the kernel for ${machine.name}
+kernel ${url}/kernel initrd=initrd ${kernelArguments(machine, network, token).join(' ')} || goto failed
+echo Labwright: fetching the initramfs for ${machine.name}
+initrd --name initrd ${url}/initrd || goto failed
+boot || goto failed
+:failed
+echo Labwright: this did not work; trying again in 5 seconds
+sleep 5
+goto fetch
+`;
+}
