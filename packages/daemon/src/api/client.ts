@@ -1,0 +1,95 @@
+// The other end of the socket: asks a running Labwright as if the lab were open here.
+import { request, type IncomingMessage } from 'node:http';
+import { createInterface } from 'node:readline';
+import { paths, type LabStatus } from '@labwright/core/contract/contract';
+import { LabwrightError, type ErrorJson } from '@labwright/core/errors/error';
+import type { LabEvent } from '@labwright/core/events/event';
+import type { Plan } from '@labwright/core/plan/plan';
+import type { RunEnd } from './server.ts';
+
+export interface RemoteRun {
+  readonly planId?: string;
+  /** The client's own name for this run, to interrupt it by. */
+  readonly ticket: string;
+  readonly emit: (event: LabEvent) => void;
+  readonly interrupt: AbortSignal;
+  readonly signal: AbortSignal;
+}
+
+export interface LabClient {
+  status(signal: AbortSignal): Promise<LabStatus>;
+  plan(signal: AbortSignal): Promise<Plan>;
+  run(run: RemoteRun): Promise<{ readonly outcome: string; readonly errors: readonly ErrorJson[] }>;
+}
+
+/** Throws LW0009 when nobody answers on the socket, and whatever the other end threw. */
+export function makeLabClient(socketPath: string): LabClient {
+  const ask = async <Result>(method: string, path: string, signal: AbortSignal): Promise<Result> => {
+    const answer = await send(socketPath, method, path, undefined, signal);
+    const text = await readText(answer);
+    const json = JSON.parse(text) as unknown;
+    if (answer.statusCode === 200) return json as Result;
+    throw LabwrightError.fromJSON(json as ErrorJson);
+  };
+  return {
+    status: async (signal) => await ask<LabStatus>('GET', paths.status, signal),
+    plan: async (signal) => await ask<Plan>('POST', paths.plan, signal),
+    run: async ({ planId, ticket, emit, interrupt, signal }) => {
+      const path = `${paths.runs}/${ticket}`;
+      const body = JSON.stringify(planId === undefined ? {} : { plan: planId });
+      const answer = await send(socketPath, 'POST', path, body, signal);
+      const passOn = (): void => {
+        send(socketPath, 'DELETE', path, undefined, signal).then(
+          (reply) => reply.resume(),
+          () => undefined, // The other end is gone; the stream of the run says so.
+        );
+      };
+      if (interrupt.aborted) passOn();
+      else interrupt.addEventListener('abort', passOn, { once: true });
+      try {
+        for await (const line of createInterface({ input: answer })) {
+          const message = JSON.parse(line) as LabEvent | RunEnd | ErrorJson;
+          if (!('type' in message)) throw LabwrightError.fromJSON(message);
+          if (message.type === 'end') return message;
+          if (message.type === 'error') throw LabwrightError.fromJSON(message.error);
+          emit(message);
+        }
+      } finally {
+        interrupt.removeEventListener('abort', passOn);
+      }
+      throw unreachable(socketPath, 'it went away in the middle of the run');
+    },
+  };
+}
+
+async function send(
+  socketPath: string,
+  method: string,
+  path: string,
+  body: string | undefined,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  return await new Promise<IncomingMessage>((resolve, reject) => {
+    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+    const outgoing = request({ socketPath, method, path, headers, signal, agent: false }, resolve);
+    outgoing.once('error', (error) => reject(signal.aborted ? error : unreachable(socketPath, error.message, error)));
+    outgoing.end(body);
+  });
+}
+
+async function readText(answer: IncomingMessage): Promise<string> {
+  answer.setEncoding('utf8');
+  let text = '';
+  for await (const part of answer) text += String(part);
+  return text;
+}
+
+function unreachable(socketPath: string, why: string, cause?: unknown): LabwrightError {
+  return new LabwrightError('LW0009', {
+    what: 'the Labwright that should run here does not answer',
+    where: { socket: socketPath },
+    why,
+    fix: ['labwright rehearse stop, then labwright rehearse', 'or look at its log beside the socket'],
+    cause,
+  });
+}

@@ -1,0 +1,161 @@
+// One lab, open for work: observes, plans, runs plans and boots machines. `serve` holds it for as long as it runs; a
+// command without a running `serve` holds it for the length of the command.
+import type { Blueprint } from '@labwright/core/blueprint/blueprint';
+import type { HostName, VmId } from '@labwright/core/addresses/names';
+import type { LabStatus, MachineStatus } from '@labwright/core/contract/contract';
+import { runPlan, type Executor, type RunResult } from '@labwright/core/engine/engine';
+import { LabwrightError } from '@labwright/core/errors/error';
+import type { LabEvent } from '@labwright/core/events/event';
+import type { HypervisorFacts } from '@labwright/core/facts/hypervisors';
+import { mergePlans, movedReliances, type Plan } from '@labwright/core/plan/plan';
+import type { Clock } from '@labwright/core/ports/clock';
+import { randomHex, type Random } from '@labwright/core/ports/random';
+import { findForeignReason } from '@labwright/drivers/proxmox/mark';
+import type { ProxmoxConnection } from '@labwright/drivers/proxmox/connection';
+import { observeHypervisors } from '@labwright/drivers/proxmox/observe';
+import { listFactEntries } from '@labwright/machines/fact-entries';
+import { planMachines } from '@labwright/machines/machine-plan';
+import type { EventBus } from './event-bus.ts';
+import type { Store } from './store/store.ts';
+
+export const labwrightVersion = '0.1.0';
+
+export interface LabServiceOptions {
+  readonly blueprint: Blueprint;
+  readonly connection: ProxmoxConnection;
+  readonly store: Store;
+  readonly bus: EventBus;
+  readonly executors: ReadonlyMap<string, Executor>;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Told after every look at the hypervisors. */
+  readonly observed: (facts: HypervisorFacts) => void;
+}
+
+export interface RunOptions {
+  /** A saved plan to apply exactly; planned anew without it. */
+  readonly planId?: string;
+  readonly emit: (event: LabEvent) => void;
+  readonly interrupt: AbortSignal;
+  readonly signal: AbortSignal;
+}
+
+export interface LabService {
+  readonly blueprint: Blueprint;
+  status(signal: AbortSignal): Promise<LabStatus>;
+  /** Looks, plans and saves the plan under its id. */
+  plan(signal: AbortSignal): Promise<Plan>;
+  /** Throws LW5001 when a saved plan no longer fits, LW5003 when a run is under way, LW0002 for an unknown plan. */
+  run(options: RunOptions): Promise<RunResult>;
+}
+
+export function makeLabService(options: LabServiceOptions): LabService {
+  const { blueprint, connection, store, bus } = options;
+  const vmIds = blueprint.machines.map((machine) => machine.vmId);
+  let running: string | undefined;
+
+  const observe = async (signal: AbortSignal): Promise<HypervisorFacts> => {
+    const facts = await observeHypervisors(connection, { lab: blueprint.lab, vmIds, signal });
+    options.observed(facts);
+    return facts;
+  };
+
+  const makePlan = (hypervisors: HypervisorFacts): Plan => {
+    const facts = { hypervisors, machines: { reports: store.currentReports() } };
+    return mergePlans(blueprint.lab, hypervisors.asOf, [planMachines(blueprint, facts)]);
+  };
+
+  const plan = async (signal: AbortSignal): Promise<Plan> => {
+    const made = makePlan(await observe(signal));
+    store.savePlan(made);
+    return made;
+  };
+
+  const choosePlan = async ({ planId, signal }: RunOptions): Promise<Plan> => {
+    if (planId === undefined) return await plan(signal);
+    const saved = store.findPlan(planId);
+    if (saved === undefined) {
+      throw new LabwrightError('LW0002', { what: `there is no plan ${planId}`, fix: ['labwright plan'] });
+    }
+    const moved = movedReliances(saved, listFactEntries(blueprint.lab, await observe(signal), planned(saved)));
+    if (moved.length === 0) return saved;
+    throw new LabwrightError('LW5001', {
+      what: `plan ${planId} no longer fits the lab`,
+      why: moved.join('; '),
+      fix: ['labwright plan   and look again'],
+    });
+  };
+
+  return {
+    blueprint,
+    plan,
+    status: async (signal) => formatStatus(blueprint, await observe(signal), store),
+    run: async (runOptions) => {
+      if (running !== undefined) {
+        throw new LabwrightError('LW5003', {
+          what: `run ${running} is under way`,
+          fix: ['wait for it to end, or interrupt it where it was started'],
+        });
+      }
+      const run = randomHex(options.random, 4);
+      running = run;
+      try {
+        const chosen = await choosePlan(runOptions);
+        return await runPlan(chosen, {
+          run,
+          executors: options.executors,
+          clock: options.clock,
+          journal: store,
+          emit: (event) => {
+            runOptions.emit(event);
+            bus.emit(event);
+          },
+          interrupt: runOptions.interrupt,
+          signal: runOptions.signal,
+        });
+      } finally {
+        running = undefined;
+      }
+    },
+  };
+}
+
+/** VM IDs that the plan relies on, also those that are no longer in the lab file. */
+function planned(plan: Plan): readonly number[] {
+  const ids = plan.steps.flatMap((step) => step.relies.map(({ entry }) => /^vm\/(\d+) /.exec(entry)?.[1]));
+  return [...new Set(ids.filter((id) => id !== undefined).map(Number))];
+}
+
+function formatStatus(blueprint: Blueprint, facts: HypervisorFacts, store: Store): LabStatus {
+  const vms = new Map<VmId, HypervisorFacts['vms'][number]>(facts.vms.map((vm) => [vm.vmId, vm]));
+  const ready = new Set<HostName>(store.currentReports().map((report) => report.name));
+  const stateOf = (vmId: VmId, name: HostName): MachineStatus['state'] => {
+    const vm = vms.get(vmId);
+    if (vm === undefined) return 'absent';
+    if (vm.config === undefined || vm.status === 'unknown') return 'unknown';
+    const foreign = findForeignReason({ vmId, tags: vm.tags, description: vm.config.description }, blueprint.lab);
+    if (foreign !== undefined) return 'foreign';
+    if (vm.status === 'stopped') return 'stopped';
+    return ready.has(name) ? 'ready' : 'starting';
+  };
+  return {
+    lab: blueprint.lab,
+    version: labwrightVersion,
+    asOf: facts.asOf,
+    hosts: facts.hosts.map(({ name, online, version, memoryMiB, memoryUsedMiB }) => ({
+      name,
+      online,
+      version,
+      memoryMiB,
+      memoryUsedMiB,
+    })),
+    machines: blueprint.machines.map(({ name, vmId, address, pool }) => ({
+      name,
+      vmId,
+      address,
+      pool,
+      host: vms.get(vmId)?.host ?? null,
+      state: stateOf(vmId, name),
+    })),
+  };
+}
