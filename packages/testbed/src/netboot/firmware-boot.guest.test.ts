@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { BootMachine } from '@labwright/netboot/boot-network';
+import { makeBootLan, type BootLan } from './boot-lan.ts';
+import { guestKernel, startFirmwareGuest } from './firmware-guest.ts';
+import { startUdhcpd, type OtherServer } from './udhcpd.ts';
+
+const bootMs = 180_000;
+let boot: BootLan;
+
+const firmwares = [
+  { firmware: 'bios', stages: ['offered', 'script', 'kernel'] },
+  { firmware: 'uefi', stages: ['offered', 'loader', 'script', 'kernel'] },
+] as const;
+
+describe('as the only DHCP server', () => {
+  beforeAll(async () => {
+    boot = await makeBootLan({ bridge: 'guest-lan', subnet: 20, kernelPath: await guestKernel() });
+  });
+  afterAll(() => boot.close());
+
+  test.each(firmwares)(
+    '$firmware firmware boots from us, and Linux starts',
+    { timeout: 2 * bootMs },
+    async (expected) => {
+      expect(await bootStages(machineWith(expected.firmware))).toEqual(expected.stages);
+    },
+  );
+});
+
+describe('as a proxy beside another DHCP server', () => {
+  let other: OtherServer;
+
+  beforeAll(async () => {
+    boot = await makeBootLan({ bridge: 'proxied-lan', subnet: 21, kernelPath: await guestKernel(), mode: 'proxy' });
+    const router = await boot.lan.addPeer('router', '02:00:00:15:00:01', '10.77.21.1/24');
+    other = await startUdhcpd({ peer: router, folder: boot.folder, first: '10.77.21.200', last: '10.77.21.210' });
+  });
+  afterAll(async () => {
+    await other.stop();
+    await boot.close();
+  });
+
+  test.each(firmwares)(
+    '$firmware firmware boots from us, and Linux starts',
+    { timeout: 2 * bootMs },
+    async (expected) => {
+      expect(await bootStages(machineWith(expected.firmware))).toEqual(expected.stages);
+    },
+  );
+});
+
+function machineWith(firmware: BootMachine['firmware']): BootMachine {
+  const machine = boot.machines.find((candidate) => candidate.firmware === firmware);
+  if (machine === undefined) throw new Error(`no ${firmware} machine`);
+  return machine;
+}
+
+/** Boots the machine until Linux has started from our files, and tells the stages that were seen on the way. */
+async function bootStages(machine: BootMachine): Promise<readonly string[]> {
+  const started = performance.now();
+  const guest = await startFirmwareGuest({ bridge: boot.lan.bridge, machine, folder: boot.folder });
+  try {
+    await boot.waitForBoot((event) => event.machine === machine.name && event.stage === 'kernel', bootMs);
+    const fetched = performance.now();
+    await expect.poll(() => guest.readConsole(), { timeout: bootMs, interval: 250 }).toMatch(/RAMDISK: .*\n[^]*\n/);
+    const linux = await guest.readConsole();
+    console.log(
+      `${machine.firmware}: kernel asked for after ${seconds(fetched - started)}, Linux runs after ` +
+        seconds(performance.now() - started),
+    );
+    const commandLine = /[Cc]ommand line: (.*)/.exec(linux)?.[1] ?? '';
+    const { address, cidr } = boot.network;
+    expect(commandLine).toMatch(new RegExp(`labwright\\.url=http://${address}:8080/b/[0-9a-f]{32} `));
+    expect(commandLine).toContain(
+      `labwright.lab=home+rehearsal labwright.machine=${machine.name} labwright.generation=1`,
+    );
+    expect(commandLine).toContain(
+      `labwright.mac=${machine.mac} labwright.address=${machine.address}/${cidr.split('/')[1]}`,
+    );
+    // As large as what was served: iPXE keeps Content-Length, and Linux finds all of it.
+    const [, first = '', last = ''] = /RAMDISK: \[mem 0x([0-9a-f]+)-0x([0-9a-f]+)\]/.exec(linux) ?? [];
+    const ramdiskBytes = Number.parseInt(last, 16) - Number.parseInt(first, 16) + 1;
+    expect(ramdiskBytes).toBeGreaterThanOrEqual(boot.image.initrd.size);
+    expect(ramdiskBytes).toBeLessThan(boot.image.initrd.size + 4096);
+  } finally {
+    await guest.stop();
+  }
+  const events = boot.boots.filter((event) => event.machine === machine.name);
+  // All of it was one boot, and nothing was refused on the way.
+  expect(new Set(events.map(({ session }) => session)).size).toBe(1);
+  expect(boot.refused).toEqual([]);
+  expect(boot.netboot.counters.malformed).toBe(0);
+  return events.map(({ stage }) => stage);
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
