@@ -19,6 +19,7 @@ export async function runCommandLine(argv: readonly string[], base: ProgramBase)
     .option('--json', 'results as JSON', false)
     .option('--yes', 'answer yes to questions', false)
     .option('--real', 'mean hardware although a rehearsal runs here', false)
+    .option('--without-serve', 'work here although the lab file says where it is served', false)
     .option('--debug', 'show what is behind an error', false)
     .addHelpText('after', '\nExamples:\n  labwright rehearse --detach\n  labwright plan\n  labwright rehearse stop\n');
   for (const command of commands) {
@@ -44,6 +45,12 @@ export async function runCommandLine(argv: readonly string[], base: ProgramBase)
   }
 }
 
+/** Words that only hold commands together. */
+const groups: Readonly<Record<string, string>> = {
+  config: 'the lab file on its own: check, show, schema',
+  machine: 'one machine: rebuild',
+};
+
 function addCommand(
   root: Commander,
   command: Command,
@@ -52,7 +59,7 @@ function addCommand(
   const words = command.name.split(' ');
   let parent = root;
   for (const word of words.slice(0, -1)) {
-    parent = parent.commands.find((each) => each.name() === word) ?? parent.command(word);
+    parent = parent.commands.find((each) => each.name() === word) ?? parent.command(word).summary(groups[word] ?? '');
   }
   const last = words.at(-1) ?? '';
   const added = parent.commands.find((each) => each.name() === last) ?? parent.command(last);
@@ -74,6 +81,7 @@ function readGlobalOptions(flags: Record<string, unknown>): GlobalOptions {
     yes: flags['yes'] === true,
     real: flags['real'] === true,
     debug: flags['debug'] === true,
+    withoutServe: flags['withoutServe'] === true,
   };
 }
 

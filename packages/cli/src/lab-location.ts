@@ -29,7 +29,8 @@ export async function locateLabFileToRehearse(program: Program): Promise<{ file:
   return (await isThere(here)) ? { file: here, isExample: false } : { file: exampleLabFile, isExample: true };
 }
 
-async function locateLabFile(program: Program): Promise<string> {
+/** Throws LW1001 when there is none. */
+export async function locateLabFile(program: Program): Promise<string> {
   if (program.options.lab !== undefined) return resolve(program.directory, program.options.lab);
   const here = join(program.directory, 'lab.yaml');
   if (await isThere(here)) return here;

@@ -4,6 +4,10 @@ import type { Blueprint } from '@labwright/core/blueprint/blueprint';
 import { readLab, type LabFile } from '@labwright/core/lab/read-lab';
 import { LabwrightError } from '@labwright/core/errors/error';
 import { makeLabClient, type LabClient } from '@labwright/daemon/api/client';
+import { isServed } from '@labwright/daemon/api/socket';
+import { serveLab } from '@labwright/daemon/serve';
+import { hardwareSocket, serveOptionsOnHardware } from './hardware.ts';
+import { makeLineLog } from './line-log.ts';
 import { locateLab, type LabLocation } from './lab-location.ts';
 import type { Program } from './program.ts';
 import { serveSocket } from './rehearsal/record.ts';
@@ -15,20 +19,45 @@ export interface LabSession {
   readonly client: LabClient;
 }
 
-/** Says in its first line when the rehearsal is meant. Throws LW1001, LW1002, LW0009. */
-export async function openLabSession(program: Program): Promise<LabSession> {
+export interface SessionNeeds {
+  /** Whether machines may have to boot: then the boot servers run while the command does, unless somebody serves. */
+  readonly boot: boolean;
+}
+
+/**
+ * Runs the work with somebody to ask: the Labwright that serves this lab, or else one opened for the length of the work.
+ * Says in its first line which lab is meant. Throws LW1001, LW1002, LW1003, LW0009 and what opening throws.
+ */
+export async function withLab<Result>(
+  program: Program,
+  needs: SessionNeeds,
+  work: (session: LabSession) => Promise<Result>,
+): Promise<Result> {
   const location = await locateLab(program);
   const labFile = await readLab(location.labFile);
   const blueprint = resolveBlueprint(labFile.lab, { rehearsal: location.kind === 'rehearsal' });
-  if (location.kind === 'hardware') {
-    throw new LabwrightError('LW0009', {
-      what: 'this version works on rehearsals only',
-      why: 'the commands for hardware are not finished',
-      fix: ['labwright rehearse'],
+  if (!program.options.json) program.terminal.err(`${describeLab(blueprint, labFile)}\n`);
+  const session = { location, labFile, blueprint };
+  if (location.kind === 'rehearsal') {
+    return await work({ ...session, client: makeLabClient(serveSocket(location.rehearsal.stateDirectory)) });
+  }
+  const socket = hardwareSocket(program, labFile);
+  if (await isServed(socket)) return await work({ ...session, client: makeLabClient(socket) });
+  if (labFile.lab.serve !== undefined && needs.boot && !program.options.withoutServe) {
+    throw new LabwrightError('LW5003', {
+      what: `only the Labwright that serves at ${labFile.lab.serve} changes this lab`,
+      where: { 'lab file': 'serve' },
+      why: 'it does not run on this computer',
+      fix: ['run the command there', 'or, if it is gone for good: the same command with --without-serve'],
     });
   }
-  if (!program.options.json) program.terminal.err(`${describeLab(blueprint, labFile)}\n`);
-  return { location, labFile, blueprint, client: makeLabClient(serveSocket(location.rehearsal.stateDirectory)) };
+  const log = makeLineLog(program.terminal, program.clock, program.options.debug ? 'debug' : 'error');
+  const lab = await serveLab(await serveOptionsOnHardware(program, labFile, { ...needs, log }), program.signal);
+  try {
+    return await work({ ...session, client: makeLabClient(socket) });
+  } finally {
+    await lab.close();
+  }
 }
 
 /** "home, in rehearsal · 3 hosts, 3 machines · lab.yaml" */

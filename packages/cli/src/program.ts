@@ -11,6 +11,8 @@ export interface GlobalOptions {
   readonly yes: boolean;
   readonly real: boolean;
   readonly debug: boolean;
+  /** Do the work here although the lab file names the computer that serves. */
+  readonly withoutServe: boolean;
 }
 
 export interface Program {

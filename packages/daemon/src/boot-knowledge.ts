@@ -13,6 +13,8 @@ import { negotiateIgnitionVersion } from '@labwright/netboot/ignition/ignition-v
 export interface BootKnowledge extends BootDirectory {
   /** Takes the generations from the marks on the hypervisors. */
   observed(facts: HypervisorFacts): void;
+  /** A rebuild raised it, and the machine boots before anyone looks again. */
+  wiped(machine: HostName, generation: number): void;
 }
 
 export function makeBootKnowledge(blueprint: Blueprint): BootKnowledge {
@@ -25,6 +27,7 @@ export function makeBootKnowledge(blueprint: Blueprint): BootKnowledge {
       const { name, address, firmware, image } = machine;
       return { name, mac, address, firmware, image, generation: generations.get(name) ?? 1, lab: blueprint.lab };
     },
+    wiped: (machine, generation) => void generations.set(machine, generation),
     observed: (facts) => {
       for (const vm of facts.vms) {
         const mark = parseMark(vm.config?.description ?? '');

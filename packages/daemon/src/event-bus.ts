@@ -11,7 +11,7 @@ export function makeEventBus(): EventBus {
   const listeners = new Set<(event: LabEvent) => void>();
   return {
     emit: (event) => {
-      for (const listener of [...listeners]) listener(event);
+      for (const listener of listeners) listener(event);
     },
     listen: (listener, signal) => {
       if (signal.aborted) return;

@@ -2,7 +2,7 @@
 // command without a running `serve` holds it for the length of the command.
 import type { Blueprint } from '@labwright/core/blueprint/blueprint';
 import type { HostName, VmId } from '@labwright/core/addresses/names';
-import type { LabStatus, MachineStatus } from '@labwright/core/contract/contract';
+import type { Intent, LabStatus, MachineStatus } from '@labwright/core/contract/contract';
 import { runPlan, type Executor, type RunResult } from '@labwright/core/engine/engine';
 import { LabwrightError } from '@labwright/core/errors/error';
 import type { LabEvent } from '@labwright/core/events/event';
@@ -14,7 +14,7 @@ import { findForeignReason } from '@labwright/drivers/proxmox/mark';
 import type { ProxmoxConnection } from '@labwright/drivers/proxmox/connection';
 import { observeHypervisors } from '@labwright/drivers/proxmox/observe';
 import { listFactEntries } from '@labwright/machines/fact-entries';
-import { planMachines } from '@labwright/machines/machine-plan';
+import { planIntent } from '@labwright/machines/intent-plan';
 import type { EventBus } from './event-bus.ts';
 import type { Store } from './store/store.ts';
 
@@ -33,8 +33,8 @@ export interface LabServiceOptions {
 }
 
 export interface RunOptions {
-  /** A saved plan to apply exactly; planned anew without it. */
-  readonly planId?: string;
+  /** The saved plan to apply exactly. */
+  readonly planId: string;
   readonly emit: (event: LabEvent) => void;
   readonly interrupt: AbortSignal;
   readonly signal: AbortSignal;
@@ -44,7 +44,7 @@ export interface LabService {
   readonly blueprint: Blueprint;
   status(signal: AbortSignal): Promise<LabStatus>;
   /** Looks, plans and saves the plan under its id. */
-  plan(signal: AbortSignal): Promise<Plan>;
+  plan(intent: Intent, signal: AbortSignal): Promise<Plan>;
   /** Throws LW5001 when a saved plan no longer fits, LW5003 when a run is under way, LW0002 for an unknown plan. */
   run(options: RunOptions): Promise<RunResult>;
 }
@@ -60,19 +60,15 @@ export function makeLabService(options: LabServiceOptions): LabService {
     return facts;
   };
 
-  const makePlan = (hypervisors: HypervisorFacts): Plan => {
+  const plan = async (intent: Intent, signal: AbortSignal): Promise<Plan> => {
+    const hypervisors = await observe(signal);
     const facts = { hypervisors, machines: { reports: store.currentReports() } };
-    return mergePlans(blueprint.lab, hypervisors.asOf, [planMachines(blueprint, facts)]);
-  };
-
-  const plan = async (signal: AbortSignal): Promise<Plan> => {
-    const made = makePlan(await observe(signal));
+    const made = mergePlans(blueprint.lab, hypervisors.asOf, [planIntent(intent, blueprint, facts)]);
     store.savePlan(made);
     return made;
   };
 
   const choosePlan = async ({ planId, signal }: RunOptions): Promise<Plan> => {
-    if (planId === undefined) return await plan(signal);
     const saved = store.findPlan(planId);
     if (saved === undefined) {
       throw new LabwrightError('LW0002', { what: `there is no plan ${planId}`, fix: ['labwright plan'] });

@@ -1,4 +1,5 @@
-// Labwright as a service: everything composed once, the boot servers, and the socket that commands talk to.
+// Labwright at work: everything composed once, the boot servers, and the socket that commands talk to. `serve` holds it
+// open; a command that finds nobody serving holds it for its own length.
 import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Blueprint } from '@labwright/core/blueprint/blueprint';
@@ -9,15 +10,18 @@ import { Secret } from '@labwright/core/ports/secret';
 import { connectProxmox, type ProxmoxConnection } from '@labwright/drivers/proxmox/connection';
 import type { Credentials } from '@labwright/drivers/proxmox/credentials';
 import { fetchOwnVm } from '@labwright/drivers/proxmox/find-vm';
-import type { Expectation } from '@labwright/drivers/proxmox/tls-pin';
+import type { Expectation, TlsPolicy } from '@labwright/drivers/proxmox/tls-pin';
 import { readOrCreateSshIdentity, type SshIdentity } from '@labwright/drivers/ssh/identity';
 import { runOverSsh } from '@labwright/drivers/ssh/run';
+import { ensureBootLoaders } from '@labwright/images/boot-loaders';
 import { ensureDebianImage } from '@labwright/images/debian/debian-image';
+import type { BuildContext } from '@labwright/images/debian-root';
 import { makeMachineExecutors } from '@labwright/machines/executors';
-import type { BootImage, BootLoaders, PhoneHomeAnswer } from '@labwright/netboot/boot-network';
-import { startNetboot } from '@labwright/netboot/netboot';
-import { listenOnSocket, makeApi } from './api/server.ts';
-import { makeBootKnowledge, renderMachineIgnition } from './boot-knowledge.ts';
+import type { BootImage, BootImages, PhoneHomeAnswer } from '@labwright/netboot/boot-network';
+import { startNetboot, type NetbootOptions } from '@labwright/netboot/netboot';
+import { makeApi } from './api/server.ts';
+import { assertNobodyServes, listenOnSocket } from './api/socket.ts';
+import { makeBootKnowledge, renderMachineIgnition, type BootKnowledge } from './boot-knowledge.ts';
 import { makeEventBus, type EventBus } from './event-bus.ts';
 import { makeLabService } from './lab-service.ts';
 import { judgePhoneHome, parsePhoneHome } from './phone-home.ts';
@@ -28,11 +32,14 @@ export interface ServeOptions {
   readonly blueprint: Blueprint;
   readonly credentials: Credentials;
   readonly expect: Expectation;
+  /** Certificates are pinned in the store without it. */
+  readonly tls?: TlsPolicy;
   /** Store, SSH identity and known hosts. */
   readonly stateDirectory: string;
   readonly cacheDirectory: string;
   readonly socket: string;
-  readonly loaders: BootLoaders;
+  /** Without it machines are looked at and changed but not booted over the network. */
+  readonly boot: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -41,79 +48,113 @@ export interface ServeOptions {
 /** Without KVM and with both cores busy a machine has been seen to need two minutes. */
 const readyTimeoutMs = 15 * 60_000;
 
-/** Serves until the signal is aborted, then closes in order: socket, boot servers, connections, store. */
-export async function serveLab(options: ServeOptions, signal: AbortSignal): Promise<void> {
+export interface ServingLab {
+  /** Ends in order: socket, boot servers, connections, store. */
+  close(): Promise<void>;
+}
+
+/**
+ * Resolves when the socket answers. Throws LW5003 when another Labwright holds it, and what the boot servers and the store
+ * throw; whatever was opened is closed again then.
+ */
+export async function serveLab(options: ServeOptions, signal: AbortSignal): Promise<ServingLab> {
   const { blueprint, clock, random, log } = options;
   await mkdir(options.stateDirectory, { recursive: true, mode: 0o700 });
-  const store = openStore(join(options.stateDirectory, 'store.sqlite'));
-  const connection = connectProxmox({
-    hosts: blueprint.hosts.map(({ name, address }) => ({ name, address, port: blueprint.proxmox.port })),
-    credentials: options.credentials,
-    tls: { kind: 'pinned', fingerprints: store.pins },
-    expect: options.expect,
-    clock,
-    log,
-  });
-  const bus = makeEventBus();
-  const identity = await readOrCreateSshIdentity(join(options.stateDirectory, 'ssh_ed25519'));
-  const knowledge = makeBootKnowledge(blueprint);
-  const keepKnownHosts = makeKnownHostsWriter(blueprint, store, options.stateDirectory);
-  await keepKnownHosts();
-  const service = makeLabService({
-    blueprint,
-    connection,
-    store,
-    bus,
-    clock,
-    random,
-    observed: knowledge.observed,
-    executors: new Map([
-      ...makeMachineExecutors({
-        blueprint,
-        connection,
-        random,
-        outdated: store.outdateReport,
-        destroyed: store.forgetReport,
-      }),
-      ['machine.ready', makeReadyExecutor(readiness(options, bus, store, identity))],
-    ]),
-  });
-  const netboot = await startNetboot(
-    {
-      network: {
-        address: blueprint.netboot.address,
-        cidr: blueprint.network.cidr,
-        gateway: blueprint.network.gateway,
-        resolvers: blueprint.network.resolvers,
-        domain: blueprint.domain,
-        httpPort: blueprint.netboot.httpPort,
-        // In 'router' mode the router leases and names our files, which is the router issue's.
-        mode: blueprint.netboot.mode === 'proxy' ? 'proxy' : 'serve',
-        ...(blueprint.netboot.dynamic === undefined ? {} : { dynamic: blueprint.netboot.dynamic }),
-      },
-      directory: knowledge,
-      images: makeImages(options, signal),
-      loaders: options.loaders,
-      renderIgnition: (machine, accept) => renderMachineIgnition(blueprint, identity.publicKey, machine, accept),
-      phoneHome: async (body, signature) => {
-        const answer = await answerPhoneHome(body, signature, { blueprint, connection, store, clock, signal });
-        if (answer.status === 204) await keepKnownHosts();
-        return answer;
-      },
+  await assertNobodyServes(options.socket);
+  const closing = new AbortController();
+  const ended = AbortSignal.any([signal, closing.signal]);
+  const closers: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    closing.abort();
+    for (const end of closers.splice(0).toReversed()) await end();
+  };
+  try {
+    const store = openStore(join(options.stateDirectory, 'store.sqlite'));
+    closers.push(async () => store.close());
+    const connection = connectProxmox({
+      hosts: blueprint.hosts.map(({ name, address }) => ({ name, address, port: blueprint.proxmox.port })),
+      credentials: options.credentials,
+      tls: options.tls ?? { kind: 'pinned', fingerprints: store.pins },
+      expect: options.expect,
+      clock,
+      log,
+    });
+    closers.push(() => connection.close());
+    const bus = makeEventBus();
+    const identity = await readOrCreateSshIdentity(join(options.stateDirectory, 'ssh_ed25519'));
+    const knowledge = makeBootKnowledge(blueprint);
+    const service = makeLabService({
+      blueprint,
+      connection,
+      store,
+      bus,
       clock,
       random,
-      log,
-      emit: bus.emit,
+      observed: (facts) => knowledge.observed(facts),
+      executors: new Map([
+        ...makeMachineExecutors({
+          blueprint,
+          connection,
+          random,
+          outdated: (machine) => store.outdateReport(machine),
+          destroyed: (machine) => store.forgetReport(machine),
+          wiped: (machine, generation) => knowledge.wiped(machine, generation),
+        }),
+        ['machine.ready', makeReadyExecutor(readiness(options, bus, store, identity))],
+      ]),
+    });
+    if (options.boot) {
+      const world = { blueprint, connection, store, clock, signal: ended };
+      const netboot = await startNetboot(await bootOptions(options, world, { bus, knowledge, identity }), ended);
+      closers.push(() => netboot.close());
+    }
+    const server = await listenOnSocket(makeApi({ service, bus, log, signal: ended }), options.socket);
+    closers.push(() => server.close());
+    log.info('serving', { lab: blueprint.lab, socket: options.socket });
+    return { close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function bootOptions(
+  options: ServeOptions,
+  world: PhoneHomeWorld,
+  parts: { readonly bus: EventBus; readonly knowledge: BootKnowledge; readonly identity: SshIdentity },
+): Promise<NetbootOptions> {
+  const { blueprint, clock, random, log, cacheDirectory } = options;
+  const { netboot, network, domain } = blueprint;
+  const onProgress = (message: string): void => log.info('image', { message });
+  const context = { cacheDir: cacheDirectory, signal: world.signal, onProgress };
+  const keepKnownHosts = makeKnownHostsWriter(blueprint, world.store, options.stateDirectory);
+  await keepKnownHosts();
+  return {
+    network: {
+      address: netboot.address,
+      cidr: network.cidr,
+      gateway: network.gateway,
+      resolvers: network.resolvers,
+      domain,
+      httpPort: netboot.httpPort,
+      // In 'router' mode the router leases and names our files, which is the router issue's.
+      mode: netboot.mode === 'proxy' ? 'proxy' : 'serve',
+      ...(netboot.dynamic === undefined ? {} : { dynamic: netboot.dynamic }),
     },
-    signal,
-  );
-  const server = await listenOnSocket(makeApi({ service, bus, log, signal }), options.socket, signal);
-  log.info('serving', { lab: blueprint.lab, socket: options.socket });
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-  server.closeAllConnections();
-  await netboot.close();
-  await connection.close();
-  store.close();
+    directory: parts.knowledge,
+    images: makeImages(context, log),
+    loaders: await ensureBootLoaders(context),
+    renderIgnition: (machine, accept) => renderMachineIgnition(blueprint, parts.identity.publicKey, machine, accept),
+    phoneHome: async (body, signature) => {
+      const answer = await answerPhoneHome(body, signature, world);
+      if (answer.status === 204) await keepKnownHosts();
+      return answer;
+    },
+    clock,
+    random,
+    log,
+    emit: (event) => parts.bus.emit(event),
+  };
 }
 
 function readiness(options: ServeOptions, bus: EventBus, store: Store, identity: SshIdentity) {
@@ -133,15 +174,9 @@ function readiness(options: ServeOptions, bus: EventBus, store: Store, identity:
 }
 
 /** Images are ready or being made; a client that comes too early is told to come again. */
-function makeImages(options: ServeOptions, signal: AbortSignal): { get(name: string): Promise<BootImage | undefined> } {
-  const { log } = options;
+function makeImages(context: BuildContext, log: Log): BootImages {
   let ready: BootImage | undefined;
-  const making = ensureDebianImage({
-    cacheDir: options.cacheDirectory,
-    signal,
-    onProgress: (message) => log.info('image', { message }),
-  });
-  making.then(
+  ensureDebianImage(context).then(
     ({ files }) => {
       ready = files;
     },

@@ -20,8 +20,6 @@ export interface HostProgramContext {
 /** What building Debian roots and images takes. */
 export const imagePrograms: readonly HostProgram[] = [
   { program: 'mmdebstrap', packageName: 'mmdebstrap' },
-  { program: 'zstd', packageName: 'zstd' },
-  { program: 'cpio', packageName: 'cpio' },
   { program: 'unshare', packageName: 'util-linux' },
 ];
 

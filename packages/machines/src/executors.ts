@@ -12,7 +12,7 @@ import type { ProxmoxConnection } from '@labwright/drivers/proxmox/connection';
 import { createVm, destroyVm, growDisk, shutdownVm, startVm, updateVm } from '@labwright/drivers/proxmox/lifecycle';
 import type { SmbiosIdentity, VmSpec } from '@labwright/drivers/proxmox/vm-config';
 import { formatTaskProgress } from './task-progress.ts';
-import type { VmCreateInput, VmInput, VmResizeInput, VmUpdateInput } from './step-input.ts';
+import type { VmCreateInput, VmInput, VmResizeInput, VmUpdateInput, VmWipeInput } from './step-input.ts';
 
 export interface MachineExecutorOptions {
   readonly blueprint: Blueprint;
@@ -21,6 +21,8 @@ export interface MachineExecutorOptions {
   /** Called before a machine starts or goes: what it said of itself no longer counts. */
   readonly outdated: (machine: HostName) => void;
   readonly destroyed: (machine: HostName) => void;
+  /** The generation that its next boot is to install. */
+  readonly wiped: (machine: HostName, generation: number) => void;
 }
 
 /** Runs on any host of the last decade, and lets a machine move between hosts of different age. */
@@ -83,6 +85,33 @@ export function makeMachineExecutors(options: MachineExecutorOptions): ReadonlyM
         await shutdownVm(connection, target(input), change);
         await startVm(connection, target(input), change);
         return 'shut down and started';
+      }),
+    ],
+    [
+      'vm.shutdown',
+      work<VmInput>(async (input, change) => {
+        options.outdated(machineOf(input).name);
+        await shutdownVm(connection, target(input), change);
+        return 'shut down';
+      }),
+    ],
+    [
+      'vm.wipe',
+      work<VmWipeInput>(async (input, change) => {
+        const { name, vmId: id } = machineOf(input);
+        options.outdated(name);
+        const mark = { lab, machine: name, pool: input.pool, vmId: id, generation: input.generation };
+        const identity = makeSmbiosIdentity(lab, id, options.random);
+        await updateVm(connection, target(input), { mark, identity, bootFirst: 'network' }, change);
+        options.wiped(name, input.generation);
+        return `will be installed anew as generation ${input.generation}`;
+      }),
+    ],
+    [
+      'vm.settle',
+      work<VmInput>(async (input, change) => {
+        await updateVm(connection, target(input), { bootFirst: 'disk' }, change);
+        return 'boots from its disk first';
       }),
     ],
     [

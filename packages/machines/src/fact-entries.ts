@@ -1,9 +1,9 @@
 // The facts as named entries: what a plan relies on, and how it is found that one of them moved.
 import type { LabId } from '@labwright/core/addresses/names';
 import type { HypervisorFacts } from '@labwright/core/facts/hypervisors';
-import { notOurs } from '@labwright/drivers/proxmox/mark';
+import { notOurs, parseMark } from '@labwright/drivers/proxmox/mark';
 
-export type VmFacet = 'presence' | 'status' | 'cores' | 'memoryMiB' | 'diskGiB';
+export type VmFacet = 'presence' | 'status' | 'cores' | 'memoryMiB' | 'diskGiB' | 'generation';
 
 export function entryOf(vmId: number, facet: VmFacet): string {
   return `vm/${vmId} ${facet}`;
@@ -29,6 +29,7 @@ export function listFactEntries(
     entries.set(entryOf(vmId, 'cores'), String(vm.config.cores));
     entries.set(entryOf(vmId, 'memoryMiB'), String(vm.config.memoryMiB));
     entries.set(entryOf(vmId, 'diskGiB'), String(vm.config.diskGiB));
+    entries.set(entryOf(vmId, 'generation'), String(parseMark(vm.config.description)?.generation ?? 'none'));
   }
   return entries;
 }

@@ -33,15 +33,12 @@ describe('placeMachine', () => {
 
   test('a host in maintenance and one that is too small are named with the reason', () => {
     const hosts = [makeHost('pve1', { maintenance: true }), makeHost('pve2', { memoryMiB: 512 })];
-    try {
-      place(hosts, [makeMachine(101)]);
-      expect.unreachable('there is no room');
-    } catch (error) {
-      expect(error).toMatchObject({
+    expect(() => place(hosts, [makeMachine(101)])).toThrow(
+      expect.objectContaining({
         code: 'LW2010',
         why: 'pve1: it is in maintenance; pve2: 512 MiB of memory are free',
-      });
-    }
+      }),
+    );
   });
 });
 

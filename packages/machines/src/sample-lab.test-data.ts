@@ -7,7 +7,14 @@ import type { HypervisorFacts, VmFacts } from '@labwright/core/facts/hypervisors
 import type { MachineReport } from '@labwright/core/facts/machines';
 import type { Step } from '@labwright/core/plan/step';
 import { formatMark, formatTags } from '@labwright/drivers/proxmox/mark';
-import type { VmCreateInput, VmInput, VmResizeInput, VmUpdateInput } from './step-input.ts';
+import type {
+  MachineReadyInput,
+  VmCreateInput,
+  VmInput,
+  VmResizeInput,
+  VmUpdateInput,
+  VmWipeInput,
+} from './step-input.ts';
 
 export const lab = labId('home');
 
@@ -74,6 +81,7 @@ export function makeVm(number: number, overrides: Partial<VmFacts> = {}): VmFact
       diskGiB: machine.diskGiB,
       macs: [machine.mac],
       firmware: machine.firmware,
+      bootFirst: 'disk',
     },
     ...overrides,
   };
@@ -118,7 +126,15 @@ export function applyStep(model: Model, step: Step): Model {
       const { host, cores, memoryMiB, diskGiB, firmware, mac: address, pool } = step.input as VmCreateInput;
       const made = makeVm(input.vmId, { host: hostName(host), status: 'stopped', cores, memoryMiB });
       const mark = { lab, machine: hostName(input.name), pool, vmId: vmId(input.vmId), generation: 1 };
-      const config = { description: formatMark(mark), cores, memoryMiB, diskGiB, firmware, macs: [address] };
+      const config = {
+        description: formatMark(mark),
+        cores,
+        memoryMiB,
+        diskGiB,
+        firmware,
+        macs: [address],
+        bootFirst: 'disk' as const,
+      };
       vms.set(input.vmId, { ...made, config });
       break;
     }
@@ -134,6 +150,19 @@ export function applyStep(model: Model, step: Step): Model {
       changeConfig({ cores, memoryMiB });
       break;
     }
+    case 'vm.shutdown':
+      change({ status: 'stopped' });
+      reports.delete(input.name);
+      break;
+    case 'vm.wipe': {
+      const { pool, generation } = step.input as VmWipeInput;
+      const mark = { lab, machine: hostName(input.name), pool, vmId: vmId(input.vmId), generation };
+      changeConfig({ description: formatMark(mark), bootFirst: 'network' });
+      break;
+    }
+    case 'vm.settle':
+      changeConfig({ bootFirst: 'disk' });
+      break;
     case 'vm.resize':
       changeConfig({ diskGiB: (step.input as VmResizeInput).diskGiB });
       break;
@@ -141,7 +170,7 @@ export function applyStep(model: Model, step: Step): Model {
       vms.delete(input.vmId);
       break;
     case 'machine.ready':
-      reports.set(input.name, makeReport(input.vmId));
+      reports.set(input.name, makeReport(input.vmId, (step.input as MachineReadyInput).generation));
       break;
     default:
       throw new Error(`the model does not know ${step.kind}`);

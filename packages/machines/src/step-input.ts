@@ -25,6 +25,11 @@ export type VmUpdateInput = VmInput & {
   readonly memoryMiB: number;
 };
 
+export type VmWipeInput = VmInput & {
+  readonly pool: string;
+  readonly generation: number;
+};
+
 export type VmResizeInput = VmInput & {
   readonly diskGiB: number;
 };

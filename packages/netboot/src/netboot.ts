@@ -55,7 +55,7 @@ export interface NetbootOptions {
   readonly dhcpReceiveFd?: number;
 }
 
-export interface NetbootPorts {
+interface NetbootPorts {
   readonly dhcp: number;
   readonly dhcpClient: number;
   readonly bootServer: number;
@@ -147,7 +147,8 @@ export async function startNetboot(options: NetbootOptions, signal: AbortSignal)
   function onReady(machine: string, peer: string): void {
     const session = sessions.byMachine(machine);
     const detail = `it phoned home from ${peer}`;
-    if (session !== undefined) sessions.see(session, { type: 'ready', detail });
+    // One that is ready already has since booted from its disk, without us.
+    if (session !== undefined && session.stage !== 'ready') sessions.see(session, { type: 'ready', detail });
     else emit({ type: 'boot', at: clock.now(), machine: hostName(machine), stage: 'ready', detail });
   }
 

@@ -3,6 +3,7 @@ import type { Command } from '../command.ts';
 import { configCommands } from './config.ts';
 import { explainCommand } from './explain.ts';
 import { identityCommands } from './identities.ts';
+import { machineCommands } from './machine.ts';
 import { planCommand } from './plan.ts';
 import { rehearseCommands } from './rehearse.ts';
 import { serveCommand } from './serve.ts';
@@ -14,6 +15,7 @@ export const commands: readonly Command[] = [
   planCommand,
   upCommand,
   statusCommand,
+  ...machineCommands,
   serveCommand,
   ...configCommands,
   ...identityCommands,

@@ -1,7 +1,7 @@
 // `plan`: what would have to change, and nothing is changed.
 import { countChanges, estimatePlanMs } from '@labwright/core/plan/plan';
 import type { Command } from '../command.ts';
-import { openLabSession } from '../lab-session.ts';
+import { withLab } from '../lab-session.ts';
 import { exitCodes } from '../program.ts';
 import { formatPlan } from '../render/plan.ts';
 
@@ -11,8 +11,10 @@ export const planCommand: Command = {
   options: [{ flags: '--exit-code', summary: 'exit with 3 when there is something to change' }],
   examples: ['labwright plan', 'labwright plan --exit-code'],
   run: async (program, { flags }) => {
-    const { blueprint, client } = await openLabSession(program);
-    const plan = await client.plan(program.interrupt);
+    const { blueprint, plan } = await withLab(program, { boot: false }, async ({ blueprint, client }) => ({
+      blueprint,
+      plan: await client.plan({ kind: 'up' }, program.interrupt),
+    }));
     if (program.options.json) {
       const summary = { counts: countChanges(plan), estimateMs: estimatePlanMs(plan) };
       program.terminal.out(`${JSON.stringify({ ...plan, ...summary }, undefined, 2)}\n`);

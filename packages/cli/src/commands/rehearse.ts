@@ -6,6 +6,7 @@ import type { Blueprint } from '@labwright/core/blueprint/blueprint';
 import { readLab } from '@labwright/core/lab/read-lab';
 import { makeLabClient } from '@labwright/daemon/api/client';
 import { enterLaptop } from '@labwright/rehearsal/keeper/laptop';
+import { runAndRender } from '../apply.ts';
 import type { Command, CommandInput } from '../command.ts';
 import { rehearsalFolder } from '../folders.ts';
 import { locateLabFileToRehearse } from '../lab-location.ts';
@@ -14,7 +15,7 @@ import { exitCodes, type ExitCode, type Program } from '../program.ts';
 import { formatDuration } from '../render/text.ts';
 import { findRehearsal, serveSocket, type RunningRehearsal } from '../rehearsal/record.ts';
 import { startRehearsal, stopRehearsal } from '../rehearsal/start.ts';
-import { runAndRender } from './up.ts';
+import { breakCommand } from './rehearse-break.ts';
 
 export const rehearseCommands: readonly Command[] = [
   {
@@ -31,6 +32,7 @@ export const rehearseCommands: readonly Command[] = [
     examples: ['labwright rehearse exec -- ssh node101 hostname', 'labwright rehearse exec -- bash'],
     run: rehearseExec,
   },
+  breakCommand(getRehearsal),
   {
     name: 'rehearse stop',
     summary: 'end the rehearsal of this directory and remove everything of it',
@@ -60,7 +62,7 @@ async function rehearse(program: Program, { flags }: CommandInput): Promise<Exit
   let exitCode: ExitCode;
   try {
     const client = makeLabClient(serveSocket(stateDirectory));
-    const plan = await client.plan(program.interrupt);
+    const plan = await client.plan({ kind: 'up' }, program.interrupt);
     exitCode = await runAndRender(program, client, plan.id);
   } catch (error) {
     if (flags['detach'] !== true) await stopRehearsal(stateDirectory, new AbortController().signal);
@@ -98,7 +100,7 @@ async function rehearseExec(program: Program, { words }: CommandInput): Promise<
   return exitCode as ExitCode;
 }
 
-export async function getRehearsal(program: Program): Promise<RunningRehearsal> {
+async function getRehearsal(program: Program): Promise<RunningRehearsal> {
   const rehearsal = await findRehearsal(rehearsalFolder(program.folders, program.directory));
   if (rehearsal !== undefined) return rehearsal;
   throw new LabwrightError('LW9002', {

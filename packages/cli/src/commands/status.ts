@@ -1,7 +1,7 @@
 // `status`: the lab in one screen.
 import type { LabStatus, MachineStatus } from '@labwright/core/contract/contract';
 import type { Command } from '../command.ts';
-import { openLabSession } from '../lab-session.ts';
+import { withLab } from '../lab-session.ts';
 import { exitCodes } from '../program.ts';
 import { paint, type Style } from '../render/text.ts';
 
@@ -10,8 +10,7 @@ export const statusCommand: Command = {
   summary: 'the lab in one screen',
   examples: ['labwright status', 'labwright status --json'],
   run: async (program) => {
-    const { client } = await openLabSession(program);
-    const status = await client.status(program.interrupt);
+    const status = await withLab(program, { boot: false }, ({ client }) => client.status(program.interrupt));
     const { terminal, options } = program;
     terminal.out(options.json ? `${JSON.stringify(status, undefined, 2)}\n` : formatStatus(status, terminal.hasColour));
     return exitCodes.done;

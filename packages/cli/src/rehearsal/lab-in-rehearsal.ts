@@ -102,17 +102,7 @@ export function makeTopology(plan: RehearsalPlan): Topology {
         processes: [
           {
             name: 'serve',
-            command: [
-              ...node,
-              cliMain,
-              '--lab',
-              plan.labFile,
-              'serve',
-              '--rehearsal',
-              stateDirectory,
-              '--tools',
-              toolsRoot,
-            ],
+            command: [...node, cliMain, '--lab', plan.labFile, 'serve', '--rehearsal', stateDirectory],
             readySocket: serveSocket(stateDirectory),
           },
         ],

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { ipv4FromNumber, ipv4ToNumber, cidrRange, rangeContains, type Ipv4 } from '@labwright/core/addresses/ipv4';
 import type { Blueprint } from '@labwright/core/blueprint/blueprint';
 import { LabwrightError } from '@labwright/core/errors/error';
+import { ensureBootLoaders } from '@labwright/images/boot-loaders';
 import { ensureDebianImage } from '@labwright/images/debian/debian-image';
 import { ensureDebianRoot } from '@labwright/images/debian-root';
 import { ensureHostPrograms, imagePrograms } from '@labwright/images/host-programs';
@@ -82,6 +83,7 @@ async function buildImages(program: Program): Promise<string> {
   const [tools] = await Promise.all([
     ensureDebianRoot({ name: 'tools', packages: toolPackages }, context),
     ensureDebianImage(context),
+    ensureBootLoaders(context),
   ]);
   return tools.directory;
 }

@@ -8,13 +8,21 @@ export const paths = {
   events: '/v1/events',
 } as const;
 
-export const planRequest = z.strictObject({});
+/** What a plan is for. Names are machines of the lab file. */
+export const intentSchema = z.discriminatedUnion('kind', [
+  /** As the lab file says. */
+  z.strictObject({ kind: z.literal('up') }),
+  /** Every machine shut down, nothing lost. */
+  z.strictObject({ kind: z.literal('down') }),
+  /** Machines removed with their disks. */
+  z.strictObject({ kind: z.literal('destroy'), machines: z.array(z.string()).min(1) }),
+  /** A machine's disk provisioned anew. */
+  z.strictObject({ kind: z.literal('rebuild'), machine: z.string() }),
+]);
+export type Intent = z.infer<typeof intentSchema>;
 
-export const runRequest = z.strictObject({
-  /** A saved plan to apply exactly; without it the lab is planned anew. */
-  plan: z.string().optional(),
-});
-export type RunRequest = z.infer<typeof runRequest>;
+/** The saved plan to apply exactly. */
+export const runRequest = z.strictObject({ plan: z.string() });
 
 export interface MachineStatus {
   readonly name: string;

@@ -50,13 +50,13 @@ const quick: Executor = { nature: 'work', run: async () => 'fine' };
 describe('runPlan', () => {
   test('a step starts only when every step it needs is done', async () => {
     const order: string[] = [];
-    const work: Executor = { nature: 'work', run: async (input) => String(order.push(String(input))) };
+    const work: Executor = { nature: 'work', run: async (input) => String(order.push(JSON.stringify(input))) };
     const engine = makeEngine({ work });
     const result = await runPlan(
       makePlan([{ id: 'c', needs: ['a', 'b'] }, { id: 'a' }, { id: 'b', needs: ['a'] }]),
       engine.options,
     );
-    expect(order).toEqual(['a', 'b', 'c']);
+    expect(order).toEqual(['"a"', '"b"', '"c"']);
     expect(result).toMatchObject({ outcome: 'done', done: 3, left: 0 });
     expect(engine.events.at(-1)).toMatchObject({ type: 'run-ended', outcome: 'done', stepsDone: 3 });
   });

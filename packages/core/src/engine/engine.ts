@@ -63,8 +63,14 @@ export async function runPlan(plan: Plan, options: EngineOptions): Promise<RunRe
     await options.journal.append(event);
     options.emit(event);
   };
-  const stepEvent = (step: Step, body: Body<StepEvent>): StepEvent =>
-    ({ type: 'step', at: clock.now(), run, step: step.id, target: step.target, ...body }) as StepEvent;
+  const stepEvent = (step: Step, body: Body<StepEvent>): StepEvent => ({
+    type: 'step',
+    at: clock.now(),
+    run,
+    step: step.id,
+    target: step.target,
+    ...body,
+  });
 
   const runStep = async (step: Step): Promise<Ended> => {
     const executor = options.executors.get(step.kind);

@@ -194,6 +194,14 @@ export const errorGuide: Readonly<Record<ErrorCode, ErrorGuide>> = {
       'If not, find out which computer answers at that address before going on.',
     ],
   },
+  LW3005: {
+    meaning:
+      'Network boot answers from one address of the network that the machines are in, and this computer does not have it, so nothing was started.',
+    advice: [
+      'Compare `netboot.address` in the lab file with the addresses of this computer: `ip -br address`.',
+      'If an interface gets its address late, start Labwright after it: `After=network-online.target`.',
+    ],
+  },
   LW4001: {
     meaning:
       'A file that was fetched is not the file that was asked for. It was thrown away; nothing of it is in the cache.',

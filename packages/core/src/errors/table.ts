@@ -52,6 +52,7 @@ export const errorTable = {
   LW3002: row('refused', 'a boot request was refused'),
   LW3003: row('unreachable', 'a machine does not answer over SSH'),
   LW3004: row('denied', 'a machine and its SSH login do not accept each other'),
+  LW3005: row('environment', 'this computer does not have the address that network boot answers from'),
   LW4001: row('refused', 'a download does not have the checksum it should have'),
   LW4002: row('environment', 'an image could not be built'),
   LW5001: row('conflict', 'the lab has moved since this plan was made'),

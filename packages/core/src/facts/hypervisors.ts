@@ -39,5 +39,7 @@ export interface VmConfigFacts {
   readonly diskGiB: number;
   readonly macs: readonly string[];
   readonly firmware: 'bios' | 'uefi';
+  /** What the firmware tries first. */
+  readonly bootFirst: 'disk' | 'network';
   readonly lock?: string;
 }

@@ -1,14 +1,14 @@
 // The other end of the socket: asks a running Labwright as if the lab were open here.
 import { request, type IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
-import { paths, type LabStatus } from '@labwright/core/contract/contract';
+import { paths, type Intent, type LabStatus } from '@labwright/core/contract/contract';
 import { LabwrightError, type ErrorJson } from '@labwright/core/errors/error';
 import type { LabEvent } from '@labwright/core/events/event';
 import type { Plan } from '@labwright/core/plan/plan';
 import type { RunEnd } from './server.ts';
 
 export interface RemoteRun {
-  readonly planId?: string;
+  readonly planId: string;
   /** The client's own name for this run, to interrupt it by. */
   readonly ticket: string;
   readonly emit: (event: LabEvent) => void;
@@ -18,25 +18,26 @@ export interface RemoteRun {
 
 export interface LabClient {
   status(signal: AbortSignal): Promise<LabStatus>;
-  plan(signal: AbortSignal): Promise<Plan>;
+  plan(intent: Intent, signal: AbortSignal): Promise<Plan>;
   run(run: RemoteRun): Promise<{ readonly outcome: string; readonly errors: readonly ErrorJson[] }>;
 }
 
 /** Throws LW0009 when nobody answers on the socket, and whatever the other end threw. */
 export function makeLabClient(socketPath: string): LabClient {
-  const ask = async <Result>(method: string, path: string, signal: AbortSignal): Promise<Result> => {
-    const answer = await send(socketPath, method, path, undefined, signal);
+  const ask = async <Result>(method: string, path: string, body: unknown, signal: AbortSignal): Promise<Result> => {
+    const sent = body === undefined ? undefined : JSON.stringify(body);
+    const answer = await send(socketPath, method, path, sent, signal);
     const text = await readText(answer);
     const json = JSON.parse(text) as unknown;
     if (answer.statusCode === 200) return json as Result;
     throw LabwrightError.fromJSON(json as ErrorJson);
   };
   return {
-    status: async (signal) => await ask<LabStatus>('GET', paths.status, signal),
-    plan: async (signal) => await ask<Plan>('POST', paths.plan, signal),
+    status: async (signal) => await ask<LabStatus>('GET', paths.status, undefined, signal),
+    plan: async (intent, signal) => await ask<Plan>('POST', paths.plan, intent, signal),
     run: async ({ planId, ticket, emit, interrupt, signal }) => {
       const path = `${paths.runs}/${ticket}`;
-      const body = JSON.stringify(planId === undefined ? {} : { plan: planId });
+      const body = JSON.stringify({ plan: planId });
       const answer = await send(socketPath, 'POST', path, body, signal);
       const passOn = (): void => {
         send(socketPath, 'DELETE', path, undefined, signal).then(

@@ -1,9 +1,6 @@
 // The API on a Unix socket that only its owner may use: a command's way to the Labwright that runs. Runs stream their
 // events as JSON lines; a client that hangs up in the middle interrupts nothing: its run goes on here.
-import { chmod, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import { getRequestListener } from '@hono/node-server';
-import { paths, runRequest } from '@labwright/core/contract/contract';
+import { intentSchema, paths, runRequest } from '@labwright/core/contract/contract';
 import { asLabwrightError, LabwrightError, type ErrorJson } from '@labwright/core/errors/error';
 import type { LabEvent } from '@labwright/core/events/event';
 import type { Log } from '@labwright/core/ports/log';
@@ -35,7 +32,11 @@ export function makeApi({ service, bus, log, signal }: ApiOptions): Hono {
     return context.json(error.toJSON(), error.kind === 'usage' ? 400 : 500);
   });
   api.get(paths.status, async (context) => context.json(await service.status(context.req.raw.signal)));
-  api.post(paths.plan, async (context) => context.json(await service.plan(context.req.raw.signal)));
+  api.post(paths.plan, async (context) => {
+    const intent = intentSchema.safeParse(await context.req.json().catch(() => undefined));
+    if (!intent.success) throw new LabwrightError('LW0002', { what: 'the request to plan has not the expected form' });
+    return context.json(await service.plan(intent.data, context.req.raw.signal));
+  });
   api.post(`${paths.runs}/:ticket`, async (context) => {
     const request = runRequest.safeParse(await context.req.json().catch(() => undefined));
     if (!request.success) throw new LabwrightError('LW0002', { what: 'the request to run has not the expected form' });
@@ -46,9 +47,8 @@ export function makeApi({ service, bus, log, signal }: ApiOptions): Hono {
     return stream(context, async (out) => {
       const write = (value: LabEvent | RunEnd): void => void out.write(`${JSON.stringify(value)}\n`);
       try {
-        const { plan } = request.data;
         const result = await service.run({
-          ...(plan === undefined ? {} : { planId: plan }),
+          planId: request.data.plan,
           emit: write,
           interrupt: interrupt.signal,
           signal,
@@ -76,17 +76,4 @@ export function makeApi({ service, bus, log, signal }: ApiOptions): Hono {
     });
   });
   return api;
-}
-
-/** Listens on the socket, readable and writable by its owner only. Throws LW5003 when another Labwright holds it. */
-export async function listenOnSocket(api: Hono, socket: string, signal: AbortSignal): Promise<Server> {
-  await rm(socket, { force: true });
-  const server = createServer(getRequestListener(api.fetch));
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(socket, resolve);
-  });
-  await chmod(socket, 0o600);
-  signal.addEventListener('abort', () => server.close(), { once: true });
-  return server;
 }

@@ -121,6 +121,7 @@ async function observeVm(connection: ProxmoxConnection, guest: GuestRow, signal:
     diskGiB: config.diskGiB,
     macs: config.macs,
     firmware: config.firmware,
+    bootFirst: config.bootFirst,
     ...(config.lock === undefined ? {} : { lock: config.lock }),
   };
   const { name, tags } = config;

@@ -201,6 +201,7 @@ describe('a machine as a Proxmox configuration', () => {
       diskGiB: 32,
       storage: 'local-lvm',
       macs: ['bc:24:11:00:01:01', 'bc:24:11:00:01:0a'],
+      bootFirst: 'disk',
       firmware: 'uefi',
       startWithHost: true,
       startOrder: 3,

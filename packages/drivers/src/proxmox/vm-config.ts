@@ -61,8 +61,7 @@ export function formatVmConfig(spec: VmSpec): Parameters {
         ['iothread', '1'],
       ]),
     }),
-    // The disk first: a machine that has an installed disk boots it whatever the network offers, so an installation never loops.
-    boot: 'order=scsi0;net0',
+    boot: formatBoot('disk'),
     ...formatFirmware(spec),
     serial0: 'socket',
     // Firmware of PVE 9 (edk2 2025) offers network boot only where it finds a source of randomness.
@@ -73,6 +72,19 @@ export function formatVmConfig(spec: VmSpec): Parameters {
   };
 }
 
+/**
+ * The disk first: a machine that has an installed disk boots it whatever the network offers, so an installation never
+ * loops. The network first only while a machine is being rebuilt.
+ */
+export type BootFirst = 'disk' | 'network';
+
+const formatBoot = (first: BootFirst): string => (first === 'disk' ? 'order=scsi0;net0' : 'order=net0;scsi0');
+
+function parseBootFirst(boot: string | undefined): BootFirst {
+  const order = parsePropertyString(boot ?? '')?.properties.get('order') ?? '';
+  return order.startsWith('net') ? 'network' : 'disk';
+}
+
 /** Changes to a machine that is there; what is absent stays as it is. */
 export interface VmUpdate {
   readonly cores?: number;
@@ -80,6 +92,7 @@ export interface VmUpdate {
   readonly mark?: Mark;
   readonly identity?: SmbiosIdentity;
   readonly startWithHost?: boolean;
+  readonly bootFirst?: BootFirst;
   /** 'none' takes the order away. */
   readonly startOrder?: number | 'none';
 }
@@ -96,6 +109,7 @@ export function formatVmUpdate(update: VmUpdate): Parameters {
   }
   if (update.identity !== undefined) parameters['smbios1'] = formatSmbios(update.identity);
   if (update.startWithHost !== undefined) parameters['onboot'] = update.startWithHost;
+  if (update.bootFirst !== undefined) parameters['boot'] = formatBoot(update.bootFirst);
   if (update.startOrder === 'none') parameters['delete'] = 'startup';
   else if (update.startOrder !== undefined) parameters['startup'] = `order=${update.startOrder}`;
   return parameters;
@@ -140,6 +154,7 @@ export const rawVmConfig = z.looseObject({
   sockets: looseNumber.optional(),
   memory: z.union([z.string(), z.number()]).optional(),
   bios: z.string().optional(),
+  boot: z.string().optional(),
   smbios1: z.string().optional(),
   startup: z.string().optional(),
   onboot: looseBoolean.optional(),
@@ -162,6 +177,7 @@ export interface VmConfig {
   readonly storage?: string;
   readonly macs: readonly Mac[];
   readonly firmware: Firmware;
+  readonly bootFirst: BootFirst;
   readonly startWithHost: boolean;
   readonly startOrder?: number;
   readonly uuid?: string;
@@ -184,6 +200,7 @@ export function parseVmConfig(raw: RawVmConfig): VmConfig {
     ...(storage === undefined ? {} : { storage }),
     macs: parseMacs(raw),
     firmware: raw.bios === 'ovmf' ? 'uefi' : 'bios',
+    bootFirst: parseBootFirst(raw.boot),
     startWithHost: raw.onboot ?? false,
     ...(startOrder === undefined ? {} : { startOrder }),
     ...parseSmbios(raw.smbios1),

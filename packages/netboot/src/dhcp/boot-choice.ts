@@ -22,7 +22,7 @@ export interface BootPlace {
 /** iPXE with every feature and its own network drivers. */
 export const fullIpxe: ReadonlySet<string> = new Set(['ipxe.efi', 'ipxe.pxe']);
 
-export const bootPath = (token: string): string => `b/${token}`;
+const bootPath = (token: string): string => `b/${token}`;
 
 export function bootUrl(place: { readonly address: Ipv4; readonly httpPort: number; readonly token: string }): string {
   const port = place.httpPort === 80 ? '' : `:${place.httpPort}`;

@@ -14,7 +14,7 @@ import { answerBootServer, answerDhcp, type DhcpVerdict, type DhcpWorld } from '
 import { overhear } from './overheard.ts';
 import { destinationOf } from './reply.ts';
 
-export interface DhcpPorts {
+interface DhcpPorts {
   readonly server: number;
   readonly client: number;
   readonly bootServer: number;
@@ -126,9 +126,14 @@ function receive(
       counters.answered += 1;
     }
   } catch (error) {
-    if (!(error instanceof DecodeError) && !(error instanceof EncodeError)) throw error;
-    counters.malformed += 1;
-    log.debug('a malformed DHCP message was dropped', { peer: peer.address, reason: error.message });
+    // An EncodeError: what it wanted back does not fit into an answer.
+    if (error instanceof DecodeError || error instanceof EncodeError) {
+      counters.malformed += 1;
+      log.debug('a malformed DHCP message was dropped', { peer: peer.address, reason: error.message });
+    } else {
+      // Our mistake, but no datagram may end the program.
+      log.error('a DHCP message could not be answered', { code: 'LW0001', peer: peer.address, error: String(error) });
+    }
   }
 }
 

@@ -19,7 +19,7 @@ import { parseProgress } from './progress-report.ts';
 import { replyBytes, replyFile, replyNotReady, replyNothing, replyText, type Exchange } from './reply.ts';
 import { readBody } from './request-body.ts';
 
-export const signatureHeader = 'labwright-signature';
+const signatureHeader = 'labwright-signature';
 
 export interface BootHttpOptions {
   readonly network: BootNetwork;

@@ -5,10 +5,10 @@ import type { BootMachine, BootNetwork } from '../boot-network.ts';
 import { bootUrl } from '../dhcp/boot-choice.ts';
 
 /** How a script of ours is told from a loader binary that bears the same name. */
-export const scriptFirstLine = '#!ipxe';
+const scriptFirstLine = '#!ipxe';
 
 /** Linux's command line: where to fetch the rest, who the machine is, and how it reaches the network. */
-export function kernelArguments(machine: BootMachine, network: BootNetwork, token: string): readonly string[] {
+function kernelArguments(machine: BootMachine, network: BootNetwork, token: string): readonly string[] {
   const pairs = {
     'labwright.url': bootUrl({ ...network, token }),
     'labwright.lab': machine.lab,

@@ -18,7 +18,7 @@ import { explainStall } from './stall.ts';
 export type ReachedStage = Exclude<BootStage, 'stalled'>;
 
 /** What was seen of the exchange; the sentence about a stalled boot is made from it. */
-export interface BootSightings {
+interface BootSightings {
   /** The last client that asked. */
   readonly client?: BootClient;
   /** The client accepted our address (in 'proxy' mode, it accepted somebody's). */
@@ -101,6 +101,9 @@ const order: readonly ReachedStage[] = [
   'ready',
 ];
 
+/** More DHCP servers than a network has; beyond it somebody makes them up. */
+const largestOtherOffers = 8;
+
 /** Longer than a slow machine takes for the stage, in milliseconds without anything seen. */
 export const patienceMs: Readonly<Record<ReachedStage, number>> = {
   offered: 30_000,
@@ -171,7 +174,9 @@ export function advance(session: BootSession, sighting: BootSighting, now: numbe
     case 'took-other-address':
       return unchanged(note({ tookAddressFrom: sighting.server }));
     case 'other-offer': {
-      const otherOffers = new Map(session.seen.otherOffers).set(sighting.offer.server, sighting.offer);
+      const { otherOffers: known } = session.seen;
+      if (known.size >= largestOtherOffers && !known.has(sighting.offer.server)) return unchanged(session);
+      const otherOffers = new Map(known).set(sighting.offer.server, sighting.offer);
       // Somebody else's packet is no sign of life of this machine.
       return unchanged({ ...session, seen: { ...session.seen, otherOffers } });
     }

@@ -93,6 +93,10 @@ export class BootSessions {
       this.#end(session, `the token of ${session.machine.name} has expired`);
       return { kind: 'refused', reason: `the token of ${session.machine.name} has expired` };
     }
+    // Whoever shows it now has it from somewhere else: the machine is up and asks no more.
+    if (session.stage === 'ready') {
+      return { kind: 'refused', reason: `the boot of ${session.machine.name} is over` };
+    }
     const peer = parseIpv4(peerAddress);
     if (peer === undefined || !mayUse(session, peer)) {
       return { kind: 'refused', reason: `the token belongs to ${session.machine.name}, which has another address` };

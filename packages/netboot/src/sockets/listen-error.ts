@@ -27,7 +27,7 @@ export async function listenError(place: ListenPlace, cause: unknown): Promise<u
         cause,
       });
     case 'EADDRNOTAVAIL':
-      return new LabwrightError('LW0008', {
+      return new LabwrightError('LW3005', {
         what: `${place.purpose} cannot answer from ${place.address}: this computer does not have that address`,
         where: whereOf(place),
         fix: [`give this computer the address ${place.address}, or set netboot.address to one it has (ip -br address)`],

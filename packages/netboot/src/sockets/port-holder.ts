@@ -38,8 +38,8 @@ export async function findHolder(inode: string): Promise<PortHolder | undefined>
   for (const pid of await readdir('/proc')) {
     if (!/^\d+$/.test(pid)) continue;
     if ((await findSocketFd(pid, inode)) === undefined) continue;
-    const command = (await readFile(`/proc/${pid}/comm`, 'utf8')).trim();
-    return { pid: Number(pid), command };
+    const command = (await orNothing(readFile(`/proc/${pid}/comm`, 'utf8'), '')).trim();
+    return { pid: Number(pid), command: command === '' ? 'a program' : command };
   }
   return undefined;
 }

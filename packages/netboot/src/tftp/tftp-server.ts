@@ -75,7 +75,8 @@ export async function startTftpServer(options: TftpServerOptions): Promise<TftpS
       options.refusals.refuse('tftp', peer.address, 'there are too many transfers at once');
       return fail(peer, tftpErrorCode.undefined, 'too many transfers, try again later');
     }
-    const file = options.find(request.fileName, peer);
+    const file = findOrFail(request, peer);
+    if (file === undefined) return fail(peer, tftpErrorCode.undefined, 'something failed here');
     if (file.kind === 'refused') {
       options.refusals.refuse('tftp', peer.address, file.reason);
       return fail(peer, tftpErrorCode.notFound, 'no such file');
@@ -84,6 +85,16 @@ export async function startTftpServer(options: TftpServerOptions): Promise<TftpS
       key,
       run(request, peer, file).finally(() => running.delete(key)),
     );
+  }
+
+  /** A mistake of ours must not end the program because of a datagram. */
+  function findOrFail(request: TftpRequest, peer: UdpPeer): TftpFile | undefined {
+    try {
+      return options.find(request.fileName, peer);
+    } catch (error) {
+      options.log.error('a TFTP request could not be answered', { code: 'LW0001', error: String(error) });
+      return undefined;
+    }
   }
 
   async function run(request: TftpRequest, peer: UdpPeer, file: TftpFile & { kind: 'file' }): Promise<void> {

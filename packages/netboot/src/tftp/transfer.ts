@@ -23,7 +23,7 @@ export interface Transfer {
   readonly timeouts: number;
 }
 
-export type TransferAction =
+type TransferAction =
   | { readonly kind: 'send-options' }
   /** Both included. */
   | { readonly kind: 'send-blocks'; readonly from: number; readonly to: number }

@@ -9,7 +9,7 @@ import { formatUserConfig, makeUserConfig, parseUserConfig, type UserConfig } fr
 
 const ticketLifeSeconds = 2 * 60 * 60;
 
-export interface Identity {
+interface Identity {
   /** user@realm, or user@realm!token, which is never equal to its user. */
   readonly user: string;
   readonly kind: 'ticket' | 'token';
@@ -21,7 +21,7 @@ export interface Credentials {
   readonly csrfToken: string | undefined;
 }
 
-export interface Ticket {
+interface Ticket {
   readonly ticket: string;
   readonly csrfToken: string;
 }

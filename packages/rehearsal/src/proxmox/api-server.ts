@@ -64,7 +64,12 @@ export function makeApiServer(options: ApiServerOptions): ApiServer {
     const { method = '', url = '/', headers } = request;
     if (!['GET', 'POST', 'PUT', 'DELETE'].includes(method)) return plain(501, `method '${method}' not available`);
     if (headers['transfer-encoding'] !== undefined)
-      return plain(501, headers['transfer-encoding'] === 'chunked' ? 'chunked transfer encoding not supported' : `Unknown transfer encoding '${headers['transfer-encoding']}'`);
+      return plain(
+        501,
+        headers['transfer-encoding'] === 'chunked'
+          ? 'chunked transfer encoding not supported'
+          : `Unknown transfer encoding '${headers['transfer-encoding']}'`,
+      );
     const [rawPath = '/', query = ''] = url.split(/\?(.*)/s);
     let path: string;
     try {
@@ -107,7 +112,10 @@ export function makeApiServer(options: ApiServerOptions): ApiServer {
         return await askPeer(context, options.authority, { node: result.node, method, url, headers, body });
       return formatData(format, result.data, result.total);
     } catch (error) {
-      if (!(error instanceof ApiError)) options.onFailure(`${method} ${apiPath}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      if (!(error instanceof ApiError))
+        options.onFailure(
+          `${method} ${apiPath}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+        );
       return formatError(format, error);
     }
   }
@@ -115,7 +123,14 @@ export function makeApiServer(options: ApiServerOptions): ApiServer {
   return {
     listen: async () => {
       const opened = createServer(
-        { cert: options.certificate, key: options.key, ALPNProtocols: ['http/1.1'], maxHeaderSize: 16 * 1024, keepAliveTimeout: idleMs, keepAliveTimeoutBuffer: 0 },
+        {
+          cert: options.certificate,
+          key: options.key,
+          ALPNProtocols: ['http/1.1'],
+          maxHeaderSize: 16 * 1024,
+          keepAliveTimeout: idleMs,
+          keepAliveTimeoutBuffer: 0,
+        },
         (request, response) => {
           handle(request, response).catch((error: unknown) => {
             options.onFailure(messageOf(error));
@@ -150,7 +165,11 @@ const json = 'application/json;charset=UTF-8';
 const encode = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 
 function formatData(format: Format, data: unknown, total: number | undefined): Answer {
-  const envelope = { data, ...(total === undefined || total === 0 ? {} : { total }), ...(format === 'extjs' ? { success: 1 } : {}) };
+  const envelope = {
+    data,
+    ...(total === undefined || total === 0 ? {} : { total }),
+    ...(format === 'extjs' ? { success: 1 } : {}),
+  };
   return { status: 200, reason: 'OK', contentType: json, body: encode(envelope) };
 }
 
@@ -169,7 +188,7 @@ function formatError(format: Format, error: unknown): Answer {
 function send(request: IncomingMessage, response: ServerResponse, answer: Answer, isLast: boolean): void {
   const wantsClose = /close/i.test(request.headers.connection ?? '') || request.httpVersion === '1.0';
   const isClosing = isLast || wantsClose || answer.status >= 400;
-  const isCompressed = answer.body.length > compressAboveBytes && /gzip/.test(String(request.headers['accept-encoding'] ?? ''));
+  const isCompressed = answer.body.length > compressAboveBytes && /gzip/.test(request.headers['accept-encoding'] ?? '');
   const body = isCompressed ? gzipSync(answer.body) : answer.body;
   // A reason phrase is one line of Latin-1.
   const reason = answer.reason.replaceAll(/[^\t\x20-\x7e\xa0-\xff]+/g, ' ').trim();

@@ -80,7 +80,9 @@ export function makeBroadcast(stateDirectory: string, files: ClusterFiles, clock
           await files.writeText(file(node, 'report'), JSON.stringify(await makeReport()));
           nextReportMs = clock.nowMs() + clock.scaledMs(reportSeconds);
         }
-        await clock.sleep(Math.min(clock.scaledMs(reportSeconds), clock.scaledMs(heartbeatSeconds) + 50), signal).catch(() => undefined);
+        await clock
+          .sleep(Math.min(clock.scaledMs(reportSeconds), clock.scaledMs(heartbeatSeconds) + 50), signal)
+          .catch(() => undefined);
       }
     },
   };

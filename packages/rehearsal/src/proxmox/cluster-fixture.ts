@@ -19,10 +19,14 @@ const fixturePassword = 'correct horse';
 const allPrivileges = [
   ...['Allocate', 'Audit', 'Console', 'PowerMgmt', 'Snapshot'].map((name) => `VM.${name}`),
   ...['CDROM', 'CPU', 'Cloudinit', 'Disk', 'HWType', 'Memory', 'Network', 'Options'].map((name) => `VM.Config.${name}`),
-  ...['Datastore.Audit', 'Datastore.AllocateSpace', 'SDN.Use', 'Sys.Audit', 'Pool.Audit'],
+  'Datastore.Audit',
+  'Datastore.AllocateSpace',
+  'SDN.Use',
+  'Sys.Audit',
+  'Pool.Audit',
 ];
 
-export interface FixtureAnswer {
+interface FixtureAnswer {
   readonly status: number;
   readonly reason: string;
   readonly headers: IncomingHttpHeaders;
@@ -33,15 +37,22 @@ export interface FixtureAnswer {
   readonly errors: Readonly<Record<string, string>> | undefined;
 }
 
-export interface CallOptions {
+interface CallOptions {
   readonly host?: string;
+  /** Instead of the host's own. */
+  readonly port?: number;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface ClusterFixture {
   readonly topology: Topology;
   readonly hosts: ReadonlyMap<string, EmulatedHost>;
-  call(method: string, path: string, parameters?: Readonly<Record<string, string | number>>, options?: CallOptions): Promise<FixtureAnswer>;
+  call(
+    method: string,
+    path: string,
+    parameters?: Readonly<Record<string, string | number>>,
+    options?: CallOptions,
+  ): Promise<FixtureAnswer>;
   /** The result of a task once it has ended. */
   awaitTask(upid: unknown, options?: CallOptions): Promise<string>;
   /** Makes the call and awaits its task; throws when there is none. */
@@ -62,7 +73,10 @@ export async function startClusterFixture(options: FixtureOptions = {}): Promise
   const directory = await mkdtemp(join(tmpdir(), 'pve-'));
   const names = options.hostNames ?? ['pve1', 'pve2', 'pve3'];
   const port = options.port ?? (await findFreePort());
-  const described = names.map((name, index) => ({ name, address: options.addresses?.[index] ?? `127.0.0.${index + 1}` }));
+  const described = names.map((name, index) => ({
+    name,
+    address: options.addresses?.[index] ?? `127.0.0.${index + 1}`,
+  }));
   const certificates = await ensureCertificates(join(directory, 'tls'), described);
   const topology = parseTopology({
     cluster: 'home',
@@ -86,10 +100,16 @@ export async function startClusterFixture(options: FixtureOptions = {}): Promise
   });
   const hosts = new Map<string, EmulatedHost>();
   const failures: string[] = [];
-  for (const name of names) hosts.set(name, await startEmulatedHost(topology, name, { onFailure: (text) => failures.push(text) }));
+  for (const name of names)
+    hosts.set(name, await startEmulatedHost(topology, name, { onFailure: (text) => failures.push(text) }));
   const authority = await readFile(certificates.authorityFile, 'utf8');
 
-  const call: ClusterFixture['call'] = (method, path, parameters = {}, { host = names[0] ?? '', headers } = {}) => {
+  const call: ClusterFixture['call'] = (
+    method,
+    path,
+    parameters = {},
+    { host = names[0] ?? '', port: otherPort, headers } = {},
+  ) => {
     const target = topology.hosts.find((candidate) => candidate.name === host);
     if (target === undefined) throw new RangeError(`no host ${host}`);
     const form = new URLSearchParams(
@@ -100,7 +120,7 @@ export async function startClusterFixture(options: FixtureOptions = {}): Promise
       const outgoing = httpsRequest(
         {
           host: target.address,
-          port: target.port,
+          port: otherPort ?? target.port,
           servername: host,
           ca: authority,
           agent: false,
@@ -108,7 +128,9 @@ export async function startClusterFixture(options: FixtureOptions = {}): Promise
           path: `/api2/json${path}${hasBody || form === '' ? '' : `?${form}`}`,
           headers: {
             ...(headers ?? { authorization: `PVEAPIToken=${fixtureToken}=${fixtureSecret}` }),
-            ...(hasBody ? { 'content-type': 'application/x-www-form-urlencoded', 'content-length': Buffer.byteLength(form) } : {}),
+            ...(hasBody
+              ? { 'content-type': 'application/x-www-form-urlencoded', 'content-length': Buffer.byteLength(form) }
+              : {}),
           },
         },
         (response) => {
@@ -156,7 +178,8 @@ export async function startClusterFixture(options: FixtureOptions = {}): Promise
       if (answer.status !== 200) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
       return awaitTask(answer.data);
     },
-    fault: (host, fault) => sendControl(hosts.get(host)?.controlSocket ?? '', 'POST', '/faults', fault) as Promise<{ readonly id?: number }>,
+    fault: (host, fault) =>
+      sendControl(hosts.get(host)?.controlSocket ?? '', 'POST', '/faults', fault) as Promise<{ readonly id?: number }>,
     close: async () => {
       for (const host of hosts.values()) await host.close();
       await rm(directory, { recursive: true, force: true });

@@ -22,7 +22,11 @@ export interface ControlServer {
   close(): Promise<void>;
 }
 
-export async function openControlServer(socket: string, context: NodeContext, host: HostSwitch): Promise<ControlServer> {
+export async function openControlServer(
+  socket: string,
+  context: NodeContext,
+  host: HostSwitch,
+): Promise<ControlServer> {
   await mkdir(dirname(socket), { recursive: true });
   await rm(socket, { force: true });
   const server = createServer((request, response) => {
@@ -83,7 +87,7 @@ async function readStatus(context: NodeContext, host: HostSwitch): Promise<unkno
 }
 
 /** Makes the fault happen, or stand; gives the ID by which a standing one is ended. */
-export async function applyFault(context: NodeContext, host: HostSwitch, fault: Fault): Promise<{ readonly id?: number }> {
+async function applyFault(context: NodeContext, host: HostSwitch, fault: Fault): Promise<{ readonly id?: number }> {
   const node = context.host.name;
   switch (fault.kind) {
     case 'lock-vm':
@@ -115,6 +119,7 @@ export async function applyFault(context: NodeContext, host: HostSwitch, fault: 
     case 'task-warning':
     case 'task-failure':
     case 'answer':
+    case 'slow-calls':
     case 'ignore-powerdown':
       return { id: context.faults.add(fault) };
   }

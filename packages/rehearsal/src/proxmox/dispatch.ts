@@ -24,7 +24,12 @@ export type Dispatch =
 const openPaths = new Set(['GET /access/domains', 'GET /access/ticket', 'POST /access/ticket']);
 
 /** Throws the 401 of the emulated version. */
-export async function identify(context: NodeContext, method: string, path: string, credentials: Credentials): Promise<Caller> {
+export async function identify(
+  context: NodeContext,
+  method: string,
+  path: string,
+  credentials: Credentials,
+): Promise<Caller> {
   const users = await context.access.readUsers();
   const { profile } = context.topology;
   if (openPaths.has(`${method} ${path}`))
@@ -53,13 +58,14 @@ export async function dispatch(context: NodeContext, request: ApiRequest): Promi
   checkParameters(route.parameters, parameters, (name) => findParameter(route.parameters, name));
   let total: number | undefined;
   const call: Call = { context, caller, parameters, setTotal: (count) => (total = count) };
-  const data = await answerInTime(context, route, call);
+  const data = await answerInTime(context, route, path, call);
   return { kind: 'answer', data, total };
 }
 
 /** pveproxy awaits pvedaemon for thirty seconds; the work goes on after that, unseen. */
-async function answerInTime(context: NodeContext, route: Route, call: Call): Promise<unknown> {
-  const answer = route.answer(call);
+async function answerInTime(context: NodeContext, route: Route, path: string, call: Call): Promise<unknown> {
+  const delay = context.faults.takeCallDelay(`${route.method} ${path}`);
+  const answer = delay === 0 ? route.answer(call) : context.clock.wait(delay).then(() => route.answer(call));
   if (route.isProtected !== true) return answer;
   const over = new AbortController();
   const tooLate = context.clock.wait(30, over.signal).then(

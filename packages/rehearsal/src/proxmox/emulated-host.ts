@@ -34,15 +34,25 @@ export interface StartOptions {
 }
 
 /** Resolves when the API answers. */
-export async function startEmulatedHost(topology: Topology, hostName: string, options: StartOptions = {}): Promise<EmulatedHost> {
+export async function startEmulatedHost(
+  topology: Topology,
+  hostName: string,
+  options: StartOptions = {},
+): Promise<EmulatedHost> {
   const host = getHost(topology, hostName);
   const clock = makeClock(topology.timeScale);
   const onFailure = options.onFailure ?? (() => {});
   const directory = join(topology.stateDirectory, 'hosts', host.name);
   const [certificate, key, authority] = await Promise.all(
-    [host.tls.certificateFile, host.tls.keyFile, topology.certificateAuthorityFile].map((file) => readFile(file, 'utf8')),
+    [host.tls.certificateFile, host.tls.keyFile, topology.certificateAuthorityFile].map((file) =>
+      readFile(file, 'utf8'),
+    ),
   );
-  const files = await openClusterFiles(topology.stateDirectory, topology.hosts.map(({ name }) => name), clock);
+  const files = await openClusterFiles(
+    topology.stateDirectory,
+    topology.hosts.map(({ name }) => name),
+    clock,
+  );
   const locks = makeHostLocks(clock);
   const faults = makeFaults(clock);
   const broadcast = makeBroadcast(topology.stateDirectory, files, clock);
@@ -71,7 +81,13 @@ export async function startEmulatedHost(topology: Topology, hostName: string, op
     startedAtSeconds: nowSeconds(clock),
   };
 
-  const server = makeApiServer({ context, certificate: certificate ?? '', key: key ?? '', authority: authority ?? '', onFailure });
+  const server = makeApiServer({
+    context,
+    certificate: certificate ?? '',
+    key: key ?? '',
+    authority: authority ?? '',
+    onFailure,
+  });
   let heart: { readonly stop: AbortController; readonly beating: Promise<void> } | undefined;
   const hostSwitch: HostSwitch = {
     isUp: () => heart !== undefined,
@@ -79,7 +95,9 @@ export async function startEmulatedHost(topology: Topology, hostName: string, op
       if (heart !== undefined) return;
       await server.listen();
       const stop = new AbortController();
-      const beating = broadcast.run(host.name, () => makeHostReport(context), stop.signal).catch((error: unknown) => onFailure(String(error)));
+      const beating = broadcast
+        .run(host.name, () => makeHostReport(context), stop.signal)
+        .catch((error: unknown) => onFailure(String(error)));
       heart = { stop, beating };
     },
     down: async () => {

@@ -13,7 +13,12 @@ export const faultSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('unlock-vm'), vmId }),
   /** Somebody else holds a lock file of the host. */
   z.strictObject({ kind: z.literal('hold-lock'), path: z.string().startsWith('/var/lock/') }),
-  z.strictObject({ kind: z.literal('slow-tasks'), seconds: z.number().positive(), type: z.string().optional(), ...standing }),
+  z.strictObject({
+    kind: z.literal('slow-tasks'),
+    seconds: z.number().positive(),
+    type: z.string().optional(),
+    ...standing,
+  }),
   z.strictObject({ kind: z.literal('task-warning'), text: z.string(), type: z.string().optional(), ...standing }),
   z.strictObject({ kind: z.literal('task-failure'), text: z.string(), type: z.string().optional(), ...standing }),
   /** Answers calls whose path matches with a status of the proxy's own, 596 for one. */
@@ -26,6 +31,8 @@ export const faultSchema = z.discriminatedUnion('kind', [
     isCarriedOut: z.boolean().default(false),
     ...standing,
   }),
+  /** Calls take this long before anything is done; the proxy gives up on a protected one after thirty seconds. */
+  z.strictObject({ kind: z.literal('slow-calls'), seconds: z.number().positive(), path: z.string(), ...standing }),
   z.strictObject({ kind: z.literal('host-down'), guests: z.enum(['power-cut', 'keep']).default('power-cut') }),
   z.strictObject({ kind: z.literal('host-up') }),
   z.strictObject({ kind: z.literal('power-cut'), vmId }),
@@ -35,7 +42,14 @@ export const faultSchema = z.discriminatedUnion('kind', [
 
 export type Fault = z.output<typeof faultSchema>;
 
-type StandingKind = 'slow-tasks' | 'task-warning' | 'task-failure' | 'answer' | 'ignore-powerdown' | 'hold-lock';
+type StandingKind =
+  | 'slow-tasks'
+  | 'task-warning'
+  | 'task-failure'
+  | 'answer'
+  | 'slow-calls'
+  | 'ignore-powerdown'
+  | 'hold-lock';
 type StandingFault = Extract<Fault, { readonly kind: StandingKind }>;
 
 interface Entry {
@@ -52,8 +66,10 @@ export interface Faults {
   remove(id?: number): void;
   /** The next fault that answers this call instead of the handler. */
   takeAnswer(path: string): Extract<Fault, { readonly kind: 'answer' }> | undefined;
+  /** Seconds that this call is held up. */
+  takeCallDelay(path: string): number;
   takeIgnoredPowerDown(vmId: number): boolean;
-  strikeTask(task: TaskStart, log: TaskLog): Promise<void>;
+  readonly strikeTask: (task: TaskStart, log: TaskLog) => Promise<void>;
 }
 
 export function makeFaults(clock: Clock): Faults {
@@ -78,7 +94,12 @@ export function makeFaults(clock: Clock): Faults {
     add: (fault, release) => {
       count += 1;
       const times = 'times' in fault ? fault.times : undefined;
-      entries.push({ id: count, fault, remaining: times ?? Number.POSITIVE_INFINITY, ...(release === undefined ? {} : { release }) });
+      entries.push({
+        id: count,
+        fault,
+        remaining: times ?? Number.POSITIVE_INFINITY,
+        ...(release === undefined ? {} : { release }),
+      });
       return count;
     },
     list: () => entries.map(({ id, fault }) => ({ id, fault })),
@@ -89,9 +110,11 @@ export function makeFaults(clock: Clock): Faults {
       }
     },
     takeAnswer: (path) => take('answer', (fault) => new RegExp(fault.path).test(path)),
+    takeCallDelay: (path) => take('slow-calls', (fault) => new RegExp(fault.path).test(path))?.seconds ?? 0,
     takeIgnoredPowerDown: (id) => take('ignore-powerdown', (fault) => fault.vmId === id) !== undefined,
     strikeTask: async (task, log) => {
-      const isOfType = (fault: { readonly type?: string | undefined }): boolean => fault.type === undefined || fault.type === task.type;
+      const isOfType = (fault: { readonly type?: string | undefined }): boolean =>
+        fault.type === undefined || fault.type === task.type;
       const slow = take('slow-tasks', isOfType);
       if (slow !== undefined) await clock.wait(slow.seconds, log.signal);
       const warning = take('task-warning', isOfType);

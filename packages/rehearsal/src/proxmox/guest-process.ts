@@ -15,7 +15,12 @@ export async function findGuestProcess(pidFile: string, mark: string): Promise<n
 }
 
 /** True when the process ended within the time. */
-export async function waitForEnd(find: () => Promise<number | undefined>, clock: Clock, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+export async function waitForEnd(
+  find: () => Promise<number | undefined>,
+  clock: Clock,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<boolean> {
   const deadlineMs = clock.nowMs() + timeoutMs;
   while ((await find()) !== undefined) {
     if (clock.nowMs() >= deadlineMs) return false;

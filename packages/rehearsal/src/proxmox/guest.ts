@@ -7,7 +7,7 @@ export interface GuestFile {
   readonly format: 'raw' | 'qcow2';
 }
 
-export interface GuestStart {
+interface GuestStart {
   readonly vmId: number;
   readonly values: VmValues;
   /** The image behind each disk option of the configuration, by option name. */

@@ -5,6 +5,9 @@ import { refusal } from './error.ts';
 export const vmLockPath = (vmId: number): string => `/var/lock/qemu-server/lock-${vmId}.conf`;
 export const storageLockPath = (storage: string): string => `/var/lock/pve-manager/pve-storage-${storage}`;
 
+/** However short the scaled waits are, the work under a lock takes the time that it takes. */
+const shortestWaitMs = 250;
+
 export interface HostLocks {
   /** Runs the work alone under the path's lock; refuses with "got timeout" when it does not come free in time. */
   hold<T>(path: string, waitSeconds: number, work: () => Promise<T>): Promise<T>;
@@ -28,7 +31,7 @@ export function makeHostLocks(clock: Clock): HostLocks {
       expired.signal.addEventListener('abort', () => queue.splice(queue.indexOf(grant), 1), { once: true });
     });
     const granted = new AbortController();
-    const timeout = clock.wait(waitSeconds, granted.signal).then(
+    const timeout = clock.sleep(Math.max(clock.scaledMs(waitSeconds), shortestWaitMs), granted.signal).then(
       () => false as const,
       () => true as const,
     );

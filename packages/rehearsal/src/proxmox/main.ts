@@ -25,6 +25,10 @@ async function run(): Promise<void> {
 }
 
 run().catch((error: unknown) => {
-  write(error instanceof EmulatorError ? `${messageOf(error)}\nfix: ${error.fix}` : String(error instanceof Error ? (error.stack ?? error.message) : error));
+  write(
+    error instanceof EmulatorError
+      ? `${messageOf(error)}\nfix: ${error.fix}`
+      : String(error instanceof Error ? (error.stack ?? error.message) : error),
+  );
   process.exitCode = 1;
 });

@@ -27,7 +27,10 @@ export async function askPeer(context: NodeContext, authority: string, request: 
   if (headers['pvedisableproxy'] !== undefined) throw new ApiError(500, 'proxy loop detected');
   const peer = context.topology.hosts.find((host) => host.name === request.node);
   if (peer === undefined)
-    throw new ApiError(500, `hostname lookup '${request.node}' failed - failed to get address info for: ${request.node}: Name or service not known`);
+    throw new ApiError(
+      500,
+      `hostname lookup '${request.node}' failed - failed to get address info for: ${request.node}: Name or service not known`,
+    );
   const passedOn = ['authorization', 'cookie', 'csrfpreventiontoken', 'content-type', 'accept-encoding'] as const;
   const given = passedOn.flatMap((name): [string, string][] => {
     const value = headers[name];

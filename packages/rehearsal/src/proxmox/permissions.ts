@@ -7,7 +7,8 @@ import type { UserConfig } from './user-config.ts';
 export type Profile = Topology['profile'];
 
 const machine = {
-  admin: 'Config.Disk Config.CPU Config.Memory Config.Network Config.HWType Config.Options Allocate Clone Migrate Snapshot Snapshot.Rollback',
+  admin:
+    'Config.Disk Config.CPU Config.Memory Config.Network Config.HWType Config.Options Allocate Clone Migrate Snapshot Snapshot.Rollback',
   user: 'Config.CDROM Config.Cloudinit Console Backup PowerMgmt',
   audit: 'Audit',
 };
@@ -16,10 +17,7 @@ const named = (prefix: string, names: string): string[] => names.split(' ').map(
 /** PVE 9 took VM.Monitor away and split what the guest agent may do; 8.4 does not know the new names. */
 const machineExtras: Readonly<Record<Profile, readonly string[]>> = {
   '8.4': ['VM.Monitor'],
-  '9.2': [
-    ...named('VM.GuestAgent', 'Audit FileRead FileSystemMgmt FileWrite Unrestricted'),
-    'VM.Replicate',
-  ],
+  '9.2': [...named('VM.GuestAgent', 'Audit FileRead FileSystemMgmt FileWrite Unrestricted'), 'VM.Replicate'],
 };
 
 const others = [
@@ -50,7 +48,9 @@ export function listBuiltInRoles(profile: Profile): Readonly<Record<string, read
   return {
     Administrator: all,
     NoAccess: [],
-    PVEAdmin: all.filter((name) => !/^(?:Sys\.(?:PowerMgmt|Modify|Incoming|AccessNetwork)|Realm\.Allocate$|Permissions)/.test(name)),
+    PVEAdmin: all.filter(
+      (name) => !/^(?:Sys\.(?:PowerMgmt|Modify|Incoming|AccessNetwork)|Realm\.Allocate$|Permissions)/.test(name),
+    ),
     PVEAuditor: audit,
     PVEVMAdmin: virtual,
     PVEVMUser: [...named('VM', machine.user), 'VM.Audit'],
@@ -87,7 +87,9 @@ function getRulePrivileges(config: UserConfig, profile: Profile, subject: string
       (rule) => rule.subject === subject && rule.path === level && (isLeaf || rule.propagate),
     );
     if (rules.length === 0) continue;
-    effective = new Map(rules.flatMap((rule) => (roles[rule.role] ?? []).map((name) => [name, rule.propagate] as const)));
+    effective = new Map(
+      rules.flatMap((rule) => (roles[rule.role] ?? []).map((name) => [name, rule.propagate] as const)),
+    );
   }
   return effective;
 }

@@ -5,7 +5,7 @@ import type { Clock } from './clock.ts';
 import { isMissingFile, refusal } from './error.ts';
 import { formatVmConfig, getDigest, parseVmConfig, type VmConfig } from './vm-config-file.ts';
 
-export interface StoredVm {
+interface StoredVm {
   readonly config: VmConfig;
   readonly digest: string;
 }
@@ -26,7 +26,11 @@ export interface ClusterFiles {
   holdClusterLock<T>(name: string, work: () => Promise<T>): Promise<T>;
 }
 
-export async function openClusterFiles(stateDirectory: string, nodes: readonly string[], clock: Clock): Promise<ClusterFiles> {
+export async function openClusterFiles(
+  stateDirectory: string,
+  nodes: readonly string[],
+  clock: Clock,
+): Promise<ClusterFiles> {
   const root = join(stateDirectory, 'pmxcfs');
   const folder = (node: string): string => join('nodes', node, 'qemu-server');
   const file = (node: string, vmId: number): string => join(folder(node), `${vmId}.conf`);

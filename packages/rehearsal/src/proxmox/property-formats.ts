@@ -12,7 +12,10 @@ const tag = /^[a-z0-9_][a-z0-9_\-+.]*$/i;
 
 /** Checks of plain values, named as Proxmox names the formats. */
 export const namedFormats = {
-  dnsName: matching(new RegExp(`^${hostLabel}(?:\\.${hostLabel})*$`), () => 'value does not look like a valid DNS name'),
+  dnsName: matching(
+    new RegExp(`^${hostLabel}(?:\\.${hostLabel})*$`),
+    () => 'value does not look like a valid DNS name',
+  ),
   node: matching(new RegExp(`^${hostLabel}$`), () => 'value does not look like a valid node name'),
   vmId: matching(/^[1-9]\d{2,8}$/, () => 'value does not look like a valid VM ID'),
   configId: matching(/^[a-z][a-z0-9_-]+$/i, (value) => `invalid configuration ID '${value}'`),
@@ -26,13 +29,19 @@ export const namedFormats = {
     /^(?:order=)?\d+(?:,(?:up|down)=\d+)*$|^(?:up|down)=\d+(?:,(?:up|down|order)=\d+)*$/,
     () => 'unable to parse startup options',
   ),
-  userId: matching(/^[^\s:/@]+@[A-Za-z][A-Za-z0-9.\-_]+$/, (value) => `value '${value}' does not look like a valid user name`),
+  userId: matching(
+    /^[^\s:/@]+@[A-Za-z][A-Za-z0-9.\-_]+$/,
+    (value) => `value '${value}' does not look like a valid user name`,
+  ),
   urlEncoded: matching(/^[-%a-zA-Z0-9_.!~*'()]*$/, (value) => `invalid urlencoded string: ${value}`),
   volumeOrPath: matching(
     /^(?:none|cdrom|\/dev\/.+|[a-z][a-z0-9\-_.]*[a-z0-9]:\S+|[^:\s]+)$/i,
     (value) => `unable to parse volume ID '${value}'`,
   ),
-  poolId: matching(/^[A-Za-z0-9.\-_]+(?:\/[A-Za-z0-9.\-_]+){0,2}$/, (value) => `pool name '${value}' contains invalid characters`),
+  poolId: matching(
+    /^[A-Za-z0-9.\-_]+(?:\/[A-Za-z0-9.\-_]+){0,2}$/,
+    (value) => `pool name '${value}' contains invalid characters`,
+  ),
 } as const;
 
 /** A list takes commas, semicolons, blanks or NUL between its items. */
@@ -40,7 +49,7 @@ export function splitList(text: string): string[] {
   return text.split(/[,;\s\0]+/).filter((item) => item !== '');
 }
 
-export const listOf =
+const listOf =
   (check: Check): Check =>
   (value) => {
     for (const item of splitList(value)) {
@@ -235,12 +244,6 @@ const bootDevice = matching(
 export const bootFormat: PropertyFormat = {
   legacy: text({ isDefault: true, pattern: /^[acdn]{1,4}$/ }),
   order: text({ check: listOf(bootDevice) }),
-};
-
-export const startupFormat: PropertyFormat = {
-  order: { type: 'integer', optional: true, isDefault: true },
-  up: integer(0),
-  down: integer(0),
 };
 
 export const cpuFormat: PropertyFormat = {

@@ -53,12 +53,19 @@ export function parsePropertyString(format: PropertyFormat, text: string): Prope
       continue;
     }
     if (defaultKey === undefined) return fail('value without key, but schema does not define a default key\n');
-    if (Object.hasOwn(properties, defaultKey)) return fail(`duplicate key in comma-separated list property: ${defaultKey}\n`);
+    if (Object.hasOwn(properties, defaultKey))
+      return fail(`duplicate key in comma-separated list property: ${defaultKey}\n`);
     properties[defaultKey] = trimmed;
   }
   const fields = checkProperties(format, properties);
   if (Object.keys(fields).length > 0) return { ok: false, problem: 'format error\n', fields };
   return { ok: true, properties };
+}
+
+/** The fields of a value that was checked when it was stored; none when there is no value or no such format. */
+export function readProperties(format: PropertyFormat | undefined, text: string | undefined): Properties {
+  const result = text === undefined || format === undefined ? undefined : parsePropertyString(format, text);
+  return result?.ok === true ? result.properties : {};
 }
 
 /** The canonical order: `model=MAC` or the default field first, then the required fields, then the rest by name. */

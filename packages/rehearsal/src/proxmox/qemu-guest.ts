@@ -10,7 +10,8 @@ import { EmulatorError, messageOf, refusal } from './error.ts';
 import { findGuestProcess, readGuestUse, removeFiles, waitForEnd } from './guest-process.ts';
 import type { GuestFile, Guests, Images, RunState } from './guest.ts';
 import type { Profile } from './permissions.ts';
-import { makeQemuArgv, parseNetwork, tapName, type GuestFiles } from './qemu-argv.ts';
+import { makeQemuArgv, type GuestFiles } from './qemu-argv.ts';
+import { parseNetwork, tapName } from './qemu-network-argv.ts';
 import { runAgentCommand, runMonitorCommand, type MonitorCommand } from './qmp.ts';
 import { encodeSystemInformation } from './smbios.ts';
 import { checkToolsRoot, runTool } from './tools-root.ts';
@@ -143,7 +144,9 @@ function makeImages(toolsRoot: string): Images {
   };
 }
 
-function listPluggedNetworks(values: VmValues): { readonly name: string; readonly bridge: string; readonly isLinked: boolean }[] {
+function listPluggedNetworks(
+  values: VmValues,
+): { readonly name: string; readonly bridge: string; readonly isLinked: boolean }[] {
   return Object.keys(values)
     .filter((name) => /^net\d+$/.test(name))
     .flatMap((name) => {

@@ -17,7 +17,8 @@ export function hasTooManyHeaders(request: IncomingMessage): boolean {
 export async function readBody(request: IncomingMessage): Promise<Buffer> {
   const length = Number(request.headers['content-length'] ?? 0);
   if (length === 0) return Buffer.alloc(0);
-  if (request.method !== 'PUT' && request.method !== 'POST') throw new ApiError(501, `Unexpected content for method '${request.method}'`);
+  if (request.method !== 'PUT' && request.method !== 'POST')
+    throw new ApiError(501, `Unexpected content for method '${request.method}'`);
   if (length > maxBodyBytes) throw new ApiError(501, 'for data too large');
   const type = request.headers['content-type'];
   const plainType = getMediaType(type);
@@ -64,5 +65,5 @@ function addJson(parameters: Record<string, string>, text: string): void {
 /** JSON's true is Perl's 1. */
 function toText(value: unknown): string {
   if (typeof value === 'boolean') return value ? '1' : '0';
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }

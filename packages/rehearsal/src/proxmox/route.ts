@@ -14,14 +14,14 @@ export type Permission =
   | { readonly kind: 'privilege'; readonly path: string; readonly privileges: readonly string[]; readonly any?: true };
 
 /** The JSON types of the answer, as the API description has them. */
-export type Returns = 'array' | 'boolean' | 'integer' | 'null' | 'object' | 'string';
+type Returns = 'array' | 'boolean' | 'integer' | 'null' | 'object' | 'string';
 
 export interface Call {
   readonly context: NodeContext;
   readonly caller: Caller;
   readonly parameters: Parameters;
   /** The number of rows there are, when only some are given. */
-  setTotal(total: number): void;
+  readonly setTotal: (total: number) => void;
 }
 
 export interface Route {

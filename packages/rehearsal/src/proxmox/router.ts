@@ -47,6 +47,9 @@ export function findRoute(method: string, path: string, profile: Profile): Found
 
 /** A volume's name may hold slashes; every other parameter is one segment. */
 function makePattern(path: string): RegExp {
-  const source = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => `(?<${name}>${name === 'volume' ? '.+' : '[^/]+'})`);
+  const source = path.replaceAll(
+    /\{(\w+)\}/g,
+    (_, name: string) => `(?<${name}>${name === 'volume' ? '.+' : '[^/]+'})`,
+  );
   return new RegExp(`^${source}/?$`);
 }

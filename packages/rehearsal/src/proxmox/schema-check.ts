@@ -1,6 +1,6 @@
 // Parameter verification as pve-common's JSONSchema does it: every problem at once, in Proxmox's words, under the parameter's
 // name. Values stay the texts that were sent, as they do in Proxmox.
-import { ApiError, parameterError } from './error.ts';
+import { parameterError } from './error.ts';
 import { checkValue, parsePropertyString, type CheckedValue, type PropertyFormat } from './property-string.ts';
 
 export interface Parameter extends CheckedValue {
@@ -14,7 +14,11 @@ export type ParameterSchema = Readonly<Record<string, Parameter>>;
 export type Parameters = Readonly<Record<string, string>>;
 
 /** Throws the one 400 with all problems. */
-export function checkParameters(schema: ParameterSchema, parameters: Parameters, isKnown: (name: string) => Parameter | undefined): void {
+export function checkParameters(
+  schema: ParameterSchema,
+  parameters: Parameters,
+  isKnown: (name: string) => Parameter | undefined,
+): void {
   const problems: Record<string, string> = {};
   const add = (name: string, problem: string): void => {
     // Perl's join('\n') is in single quotes: the two characters, not a newline.
@@ -57,8 +61,4 @@ export function findParameter(schema: ParameterSchema, name: string): Parameter 
   if (Object.hasOwn(schema, name) && !name.endsWith('[n]')) return schema[name];
   const template = `${name.replace(/\d+$/, '')}[n]`;
   return /\d$/.test(name) && Object.hasOwn(schema, template) ? schema[template] : undefined;
-}
-
-export function isApiError(error: unknown): error is ApiError {
-  return error instanceof ApiError;
 }

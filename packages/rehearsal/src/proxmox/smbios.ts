@@ -36,5 +36,10 @@ export function encodeSystemInformation(smbios1: string): Uint8Array {
 function encodeUuid(uuid: string | undefined): number[] {
   const hex = (uuid ?? '').replaceAll('-', '').padEnd(32, '0');
   const bytes = Array.from({ length: 16 }, (_, index) => Number.parseInt(hex.slice(index * 2, index * 2 + 2), 16));
-  return [...bytes.slice(0, 4).reverse(), ...bytes.slice(4, 6).reverse(), ...bytes.slice(6, 8).reverse(), ...bytes.slice(8)];
+  return [
+    ...bytes.slice(0, 4).reverse(),
+    ...bytes.slice(4, 6).reverse(),
+    ...bytes.slice(6, 8).reverse(),
+    ...bytes.slice(8),
+  ];
 }

@@ -9,7 +9,7 @@ import { refusal } from './error.ts';
 import { findGuestProcess, readGuestUse, removeFiles, waitForEnd } from './guest-process.ts';
 import type { GuestFile, Guests, Images } from './guest.ts';
 
-export const emptyImages: Images = {
+const emptyImages: Images = {
   create: makeEmptyFile,
   createFirmwareVariables: async (file, kind) => {
     const bytes = kind === '4m' ? 528 * 1024 : 128 * 1024;

@@ -10,9 +10,9 @@ import { isMissingFile, messageOf } from './error.ts';
 import { formatUpid, parseUpid, type Upid } from './upid.ts';
 
 export interface TaskLog {
-  line(text: string): void;
+  readonly line: (text: string) => void;
   /** A warning does not fail the task, but it ends as WARNINGS with their number. */
-  warn(text: string): void;
+  readonly warn: (text: string) => void;
   /** Ends with the emulator and when the task is stopped. */
   readonly signal: AbortSignal;
 }
@@ -155,7 +155,8 @@ async function readRecords(directory: string, index: string): Promise<Map<string
   for (const entry of (await readTextOrNothing(index)).split('\n')) {
     const [upid = '', ended = '', ...status] = entry.split(' ');
     const record = records.get(upid);
-    if (record !== undefined) records.set(upid, { ...record, endTime: Number.parseInt(ended, 16), status: status.join(' ') });
+    if (record !== undefined)
+      records.set(upid, { ...record, endTime: Number.parseInt(ended, 16), status: status.join(' ') });
   }
   return records;
 }

@@ -19,7 +19,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMissingFile } from './error.ts';
 
-export const rehearsalOrganisation = 'Labwright rehearsal';
+const rehearsalOrganisation = 'Labwright rehearsal';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const tenYearsMs = 10 * 365 * 24 * 3600 * 1000;
@@ -29,7 +29,7 @@ export interface CertifiedHost {
   readonly address: string;
 }
 
-export interface CertificateFiles {
+interface CertificateFiles {
   readonly certificateFile: string;
   readonly keyFile: string;
 }
@@ -39,23 +39,29 @@ export interface RehearsalCertificates {
   host(name: string): CertificateFiles;
 }
 
-export interface RehearsalAuthority {
+interface RehearsalAuthority {
   readonly authorityFile: string;
   /** Makes the host's certificate, or keeps the one there is for this address. */
   ensureHost(host: CertifiedHost): Promise<CertificateFiles>;
 }
 
 /** Makes the authority in the directory, or takes up the one that is there. */
-export async function createRehearsalCa(directory: string): Promise<RehearsalAuthority> {
+async function createRehearsalCa(directory: string): Promise<RehearsalAuthority> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const [authorityFile, keyFile] = [join(directory, 'ca.pem'), join(directory, 'ca.key')];
   const authority = (await readPair(authorityFile, keyFile)) ?? (await makeAuthority(authorityFile, keyFile));
   return {
     authorityFile,
     ensureHost: async (host) => {
-      const files = { certificateFile: join(directory, `${host.name}.pem`), keyFile: join(directory, `${host.name}.key`) };
+      const files = {
+        certificateFile: join(directory, `${host.name}.pem`),
+        keyFile: join(directory, `${host.name}.key`),
+      };
       const existing = await readPair(files.certificateFile, files.keyFile);
-      const isKept = existing !== undefined && coversAddress(existing.certificate, host.address) && existing.certificate.issuer === authority.certificate.subject;
+      const isKept =
+        existing !== undefined &&
+        coversAddress(existing.certificate, host.address) &&
+        existing.certificate.issuer === authority.certificate.subject;
       if (!isKept) await makeHost(host, authority, files);
       return files;
     },
@@ -63,7 +69,10 @@ export async function createRehearsalCa(directory: string): Promise<RehearsalAut
 }
 
 /** The authority and a certificate for each host, made where absent. */
-export async function ensureCertificates(directory: string, hosts: readonly CertifiedHost[]): Promise<RehearsalCertificates> {
+export async function ensureCertificates(
+  directory: string,
+  hosts: readonly CertifiedHost[],
+): Promise<RehearsalCertificates> {
   const authority = await createRehearsalCa(directory);
   const files = new Map<string, CertificateFiles>();
   for (const host of hosts) files.set(host.name, await authority.ensureHost(host));
@@ -135,7 +144,11 @@ async function makeHost(host: CertifiedHost, authority: Pair, files: Certificate
   await writePair(certificate, keys.privateKey, files);
 }
 
-async function writePair(certificate: X509Certificate, key: webcrypto.CryptoKey, files: CertificateFiles): Promise<void> {
+async function writePair(
+  certificate: X509Certificate,
+  key: webcrypto.CryptoKey,
+  files: CertificateFiles,
+): Promise<void> {
   const bytes = await webcrypto.subtle.exportKey('pkcs8', key);
   await writeFile(files.keyFile, `${PemConverter.encode(bytes, 'PRIVATE KEY')}\n`, { mode: 0o600 });
   await writeFile(files.certificateFile, `${certificate.toString('pem')}\n`);

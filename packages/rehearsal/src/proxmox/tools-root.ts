@@ -9,14 +9,14 @@ import { EmulatorError } from './error.ts';
 const run = promisify(execFile);
 const libraryFolders = ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu/pulseaudio'];
 
-export interface ToolCommand {
+interface ToolCommand {
   readonly file: string;
   readonly argv: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
 }
 
 /** How to start a program of the tree, "/usr/bin/qemu-img" for one; "/" is the machine's own tree. */
-export function getToolCommand(root: string, program: string, argv: readonly string[]): ToolCommand {
+function getToolCommand(root: string, program: string, argv: readonly string[]): ToolCommand {
   if (root === '/') return { file: program, argv, environment: {} };
   const libraries = libraryFolders.map((folder) => join(root, folder)).join(':');
   return {
@@ -28,7 +28,12 @@ export function getToolCommand(root: string, program: string, argv: readonly str
 }
 
 /** Runs the program to its end and gives its output; its error output is the message when it fails. */
-export async function runTool(root: string, program: string, argv: readonly string[], workingDirectory?: string): Promise<string> {
+export async function runTool(
+  root: string,
+  program: string,
+  argv: readonly string[],
+  workingDirectory?: string,
+): Promise<string> {
   const command = getToolCommand(root, program, argv);
   const { stdout } = await run(command.file, [...command.argv], {
     env: { ...command.environment, PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
@@ -51,7 +56,11 @@ export async function checkToolsRoot(root: string): Promise<void> {
     try {
       await access(join(root, path));
     } catch (error) {
-      throw new EmulatorError(`${join(root, path)} is missing`, `install the Debian package ${packageName} in ${root}`, error);
+      throw new EmulatorError(
+        `${join(root, path)} is missing`,
+        `install the Debian package ${packageName} in ${root}`,
+        error,
+      );
     }
   }
 }

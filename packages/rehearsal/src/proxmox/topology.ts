@@ -23,11 +23,11 @@ const qemuGuests = z.strictObject({
   /** A Debian root tree with qemu-system-x86, ovmf and ipxe-qemu; "/" for the machine's own. */
   toolsRoot: z.string().startsWith('/'),
   accelerator: z.enum(['tcg', 'kvm']).default('tcg'),
-  /** What a guest's translated code may occupy, on top of its memory. */
-  translationCacheMiB: z.number().int().min(32).default(256),
+  /** What a guest's translated code may occupy on top of its memory; three guests of 1 GiB stay below 4 GiB with it. */
+  translationCacheMiB: z.number().int().min(32).default(128),
 });
 
-export const topologySchema = z.strictObject({
+const topologySchema = z.strictObject({
   cluster: nodeName,
   /** Only the two lines that homes run: they differ in privileges, HA calls and the texts of a refused login. */
   profile: z.enum(['8.4', '9.2']),

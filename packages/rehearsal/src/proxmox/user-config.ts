@@ -6,7 +6,7 @@
 //   pool:lab:comment:101,102:
 //   acl:1:/:labwright@pve:Labwright:
 
-export interface AccessRule {
+interface AccessRule {
   readonly path: string;
   /** user@realm or user@realm!token */
   readonly subject: string;
@@ -58,15 +58,20 @@ export function parseUserConfig(raw: string): UserConfig {
   return config;
 }
 
+function sortEntries<T>(record: Readonly<Record<string, T>>): (readonly [string, T])[] {
+  return Object.entries(record).sort(([left], [right]) => (left < right ? -1 : 1));
+}
+
 export function formatUserConfig(config: UserConfig): string {
   const lines: string[] = [];
-  for (const [id, user] of Object.entries(config.users).sort())
+  for (const [id, user] of sortEntries(config.users))
     lines.push(`user:${id}:${user.enabled ? 1 : 0}:${user.expire}:${escapeComment(user.comment)}:`);
-  for (const [id, token] of Object.entries(config.tokens).sort())
+  for (const [id, token] of sortEntries(config.tokens))
     lines.push(`token:${id}:${token.expire}:${token.privilegeSeparation ? 1 : 0}:${escapeComment(token.comment)}:`);
-  for (const [id, pool] of Object.entries(config.pools).sort())
+  for (const [id, pool] of sortEntries(config.pools))
     lines.push(`pool:${id}:${escapeComment(pool.comment)}:${pool.vms.join(',')}:${pool.storages.join(',')}:`);
-  for (const [id, privileges] of Object.entries(config.roles).sort()) lines.push(`role:${id}:${privileges.join(',')}:`);
-  for (const rule of config.rules) lines.push(`acl:${rule.propagate ? 1 : 0}:${rule.path}:${rule.subject}:${rule.role}:`);
+  for (const [id, privileges] of sortEntries(config.roles)) lines.push(`role:${id}:${privileges.join(',')}:`);
+  for (const rule of config.rules)
+    lines.push(`acl:${rule.propagate ? 1 : 0}:${rule.path}:${rule.subject}:${rule.role}:`);
   return `${lines.join('\n')}\n`;
 }

@@ -75,7 +75,10 @@ export function formatVmConfig(config: VmConfig): string {
 
 function formatValues(values: VmValues): string {
   const description = values['description'];
-  const lines = description === undefined || description === '' ? [] : description.split('\n').map((line) => `#${encodeText(line)}`);
+  const lines =
+    description === undefined || description === ''
+      ? []
+      : description.split('\n').map((line) => `#${encodeText(line)}`);
   for (const key of Object.keys(values).sort()) if (key !== 'description') lines.push(`${key}: ${values[key]}`);
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
@@ -91,21 +94,21 @@ function encodeText(text: string): string {
 }
 
 function decodeText(text: string): string {
-  const bytes: number[] = [];
-  for (let index = 0; index < text.length; index += 1) {
-    const escaped = /^%([0-9A-Fa-f]{2})/.exec(text.slice(index, index + 3));
-    if (escaped === null) {
-      bytes.push(...new TextEncoder().encode(text.charAt(index)));
-    } else {
-      bytes.push(Number.parseInt(escaped[1] ?? '', 16));
-      index += 2;
-    }
-  }
+  const bytes = text
+    .split(/(%[0-9A-Fa-f]{2})/)
+    .flatMap((part, index) =>
+      index % 2 === 1 ? [Number.parseInt(part.slice(1), 16)] : Array.from(new TextEncoder().encode(part)),
+    );
   return new TextDecoder().decode(Uint8Array.from(bytes));
 }
 
 /** Lower case, sorted, without doubles: how tags are stored unless the data centre's tag style says otherwise. */
 export function normaliseTags(tags: string): string {
-  const unique = new Set(tags.split(/[,;\s\0]+/).filter((tag) => tag !== '').map((tag) => tag.toLowerCase()));
+  const unique = new Set(
+    tags
+      .split(/[,;\s\0]+/)
+      .filter((tag) => tag !== '')
+      .map((tag) => tag.toLowerCase()),
+  );
   return [...unique].sort().join(';');
 }

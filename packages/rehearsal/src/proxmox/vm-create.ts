@@ -53,7 +53,13 @@ export async function createVm(context: NodeContext, caller: Caller, request: Cr
   );
 }
 
-async function makeVm(context: NodeContext, request: CreateRequest, wanted: VmValues, prefix: string, log: TaskLog): Promise<void> {
+async function makeVm(
+  context: NodeContext,
+  request: CreateRequest,
+  wanted: VmValues,
+  prefix: string,
+  log: TaskLog,
+): Promise<void> {
   const { vmId, pool, isStarted } = request;
   const node = context.host.name;
   try {

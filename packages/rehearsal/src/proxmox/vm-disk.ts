@@ -2,7 +2,13 @@
 import type { Caller, NodeContext } from './node-context.ts';
 import { parameterError, refusal } from './error.ts';
 import type { GuestFile } from './guest.ts';
-import { formatDiskSize, formatPropertyString, parseDiskSize, parsePropertyString, type Properties } from './property-string.ts';
+import {
+  formatDiskSize,
+  formatPropertyString,
+  parseDiskSize,
+  parsePropertyString,
+  type Properties,
+} from './property-string.ts';
 import { driveNames, getVmOption, isDriveName } from './vm-options.ts';
 import type { VmValues } from './vm-config-file.ts';
 
@@ -139,8 +145,7 @@ export function listVolumeIds(values: VmValues): string[] {
 export function checkBootOrder(values: VmValues): void {
   const order = /(?:^|,)order=([^,]*)/.exec(values['boot'] ?? '')?.[1];
   for (const device of (order ?? '').split(';').filter((name) => name !== ''))
-    if (values[device] === undefined)
-      throw refusal(`invalid bootorder: device '${device}' does not exist'`);
+    if (values[device] === undefined) throw refusal(`invalid bootorder: device '${device}' does not exist'`);
 }
 
 /** First disk, first CD-ROM, first network card: what Proxmox writes when a request has no boot order. */

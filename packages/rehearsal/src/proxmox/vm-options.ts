@@ -3,7 +3,7 @@
 import type { CheckedValue, PropertyFormat } from './property-string.ts';
 import * as formats from './property-formats.ts';
 
-export type Privilege = string;
+type Privilege = string;
 
 export interface VmOption extends CheckedValue {
   readonly properties?: PropertyFormat;

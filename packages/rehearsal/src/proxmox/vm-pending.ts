@@ -51,7 +51,13 @@ async function apply(context: NodeContext, config: VmConfig, isDue: (name: strin
 const getVolume = (name: string, value: string): string => parseDrive(name, value)['file'] ?? '';
 
 /** A disk taken off keeps its image under unusedN, unless it was to go. */
-async function detach(context: NodeContext, values: VmValues, name: string, value: string, isFreed: boolean): Promise<void> {
+async function detach(
+  context: NodeContext,
+  values: VmValues,
+  name: string,
+  value: string,
+  isFreed: boolean,
+): Promise<void> {
   const drive = parseDrive(name, value);
   const volumeId = drive['file'] ?? '';
   if (isCdrom(drive) || !volumeId.includes(':')) return;

@@ -1,7 +1,7 @@
 // What changing each option of a VM takes: the privilege of the option's table, and the special cases of values.
 import type { Caller } from './node-context.ts';
 import { permissionError, refusal } from './error.ts';
-import { parseNetwork } from './qemu-argv.ts';
+import { parseNetwork } from './qemu-network-argv.ts';
 import { getVmOption, isDriveName, isNetworkName } from './vm-options.ts';
 import type { VmValues } from './vm-config-file.ts';
 
@@ -26,7 +26,9 @@ export function checkValuePermissions(caller: Caller, values: VmValues): void {
     if (isNetworkName(name)) {
       const { bridge, tag } = parseNetwork(value);
       if (bridge !== undefined)
-        caller.privileges.require(`/sdn/zones/localnetwork/${bridge}${tag === undefined ? '' : `/${tag}`}`, ['SDN.Use']);
+        caller.privileges.require(`/sdn/zones/localnetwork/${bridge}${tag === undefined ? '' : `/${tag}`}`, [
+          'SDN.Use',
+        ]);
     }
     if (/^serial\d$/.test(name) && value !== 'socket')
       throw refusal(`only root can set '${name}' config for real devices`);

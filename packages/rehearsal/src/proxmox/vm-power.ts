@@ -39,7 +39,7 @@ export async function startVm(context: NodeContext, vmId: number, options: Power
     checkLock(before, options.isLockSkipped);
     if (await isRunning(context, vmId)) throw refusal(`VM ${vmId} already running`);
     const { values } = await applyPending(context, vmId, before);
-    if (values['template'] === '1') throw refusal('you can\'t start a vm if it\'s a template');
+    if (values['template'] === '1') throw refusal("you can't start a vm if it's a template");
     await context.guests.cleanUp(vmId, values);
     if (values['bios'] === 'ovmf' && values['efidisk0'] === undefined)
       log.warn('no efidisk configured! Using temporary efivars disk.');
@@ -62,7 +62,8 @@ async function stopLocked(context: NodeContext, vmId: number, options: StopOptio
   checkLock(config, options.isLockSkipped);
   const down = /(?:^|,)down=(\d+)/.exec(config.values['startup'] ?? '')?.[1];
   const isShutdown = options.way === 'powerdown';
-  const timeoutSeconds = options.timeoutSeconds ?? (isShutdown && down !== undefined ? Number(down) : defaultTimeoutSeconds);
+  const timeoutSeconds =
+    options.timeoutSeconds ?? (isShutdown && down !== undefined ? Number(down) : defaultTimeoutSeconds);
   if (!isShutdown) await context.guests.quit(vmId);
   else if (!context.faults.takeIgnoredPowerDown(vmId)) await context.guests.powerDown(vmId);
 

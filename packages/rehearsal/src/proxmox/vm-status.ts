@@ -18,7 +18,11 @@ export function getCpus(values: VmValues, hostCores: number): number {
 }
 
 /** The row of /nodes/NODE/qemu; `status/current` has the same and more. */
-export async function getVmStatus(context: NodeContext, vmId: number, config: VmConfig): Promise<Record<string, unknown>> {
+export async function getVmStatus(
+  context: NodeContext,
+  vmId: number,
+  config: VmConfig,
+): Promise<Record<string, unknown>> {
   const { values } = config;
   const pid = await context.guests.getPid(vmId);
   const use = pid === undefined ? { residentBytes: 0, uptimeSeconds: 0 } : await context.guests.getUse(vmId);

@@ -5,7 +5,15 @@ import type { Caller, NodeContext } from './node-context.ts';
 import { splitList } from './property-formats.ts';
 import { formatDiskSize } from './property-string.ts';
 import { makeVmConfig, type VmConfig, type VmValues } from './vm-config-file.ts';
-import { checkBootOrder, checkDiskAccess, createDisks, formatDrive, getDiskBytes, isCdrom, parseDrive } from './vm-disk.ts';
+import {
+  checkBootOrder,
+  checkDiskAccess,
+  createDisks,
+  formatDrive,
+  getDiskBytes,
+  isCdrom,
+  parseDrive,
+} from './vm-disk.ts';
 import { getVmOption, isDriveName } from './vm-options.ts';
 import { applyLive, applyPending } from './vm-pending.ts';
 import { checkOptionPermissions, checkValuePermissions } from './vm-permission.ts';
@@ -28,7 +36,8 @@ const lockSeconds = 10;
 /** What must hold before anything is written; throws the refusals that a client gets at once. */
 export function checkUpdate(context: NodeContext, caller: Caller, request: UpdateRequest): void {
   const { vmId, values } = request;
-  if (request.delete.length + request.revert.length + Object.keys(values).length === 0) throw refusal('no options specified');
+  if (request.delete.length + request.revert.length + Object.keys(values).length === 0)
+    throw refusal('no options specified');
   for (const name of request.revert) {
     if (getVmOption(name) === undefined) throw parameterError({ revert: `unknown option '${name}'` });
     if (values[name] !== undefined)
@@ -47,7 +56,12 @@ export function checkUpdate(context: NodeContext, caller: Caller, request: Updat
   checkValuePermissions(caller, values);
 }
 
-export async function updateVm(context: NodeContext, request: UpdateRequest, report: (line: string) => void, warn: (text: string) => void): Promise<void> {
+export async function updateVm(
+  context: NodeContext,
+  request: UpdateRequest,
+  report: (line: string) => void,
+  warn: (text: string) => void,
+): Promise<void> {
   const { vmId } = request;
   const node = context.host.name;
   await context.locks.hold(vmLockPath(vmId), lockSeconds, async () => {

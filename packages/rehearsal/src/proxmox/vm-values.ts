@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { formatPropertyString } from './property-string.ts';
 import { networkFormat } from './property-formats.ts';
-import { parseNetwork } from './qemu-argv.ts';
+import { parseNetwork } from './qemu-network-argv.ts';
 import { isNetworkName } from './vm-options.ts';
 import { normaliseTags, type VmValues } from './vm-config-file.ts';
 

@@ -11,7 +11,7 @@ import type { HostLocks } from './lock.ts';
 import { storageLockPath } from './lock.ts';
 import type { StorageTopology } from './topology.ts';
 
-export interface StoredVolume {
+interface StoredVolume {
   readonly volumeId: string;
   readonly content: 'images' | 'iso';
   readonly format: 'raw' | 'qcow2' | 'iso';
@@ -50,7 +50,8 @@ export function makeVolumes(directory: string, storages: readonly StorageTopolog
     const name = volumeId.slice(separator + 1);
     const isImage = /^(?:[1-9]\d+\/)?(?:vm|base)-[1-9]\d+-[a-zA-Z0-9._-]+$/.test(name) && storageHolds(storage, name);
     const isIso = storage.type === 'dir' && /^iso\/[^/\s]+\.(?:iso|img)$/i.test(name) && !name.includes('..');
-    if (!isImage && !isIso) throw refusal(`unable to parse ${storage.type === 'dir' ? 'directory' : 'lvm'} volume name '${name}'`);
+    if (!isImage && !isIso)
+      throw refusal(`unable to parse ${storage.type === 'dir' ? 'directory' : 'lvm'} volume name '${name}'`);
     return { storage, name };
   }
 
@@ -102,12 +103,15 @@ export function makeVolumes(directory: string, storages: readonly StorageTopolog
     list,
     allocate: async ({ storage: storageId, vmId, format }, create) => {
       const storage = getStorage(storageId);
-      if (!storage.content.includes('images')) throw refusal(`storage '${storageId}' does not support content-type 'images'`);
+      if (!storage.content.includes('images'))
+        throw refusal(`storage '${storageId}' does not support content-type 'images'`);
       const chosen = format ?? 'raw';
-      if (chosen !== 'raw' && (storage.type !== 'dir' || chosen !== 'qcow2')) throw refusal(`unsupported format '${chosen}'`);
+      if (chosen !== 'raw' && (storage.type !== 'dir' || chosen !== 'qcow2'))
+        throw refusal(`unsupported format '${chosen}'`);
       return locks.hold(storageLockPath(storageId), lockWaitSeconds, async () => {
         const taken = await listImageNames(storage, vmId);
-        const isTaken = (index: number): boolean => taken.some((name) => new RegExp(`-disk-${index}(?:\\.|$)`).test(name) && name.includes(`vm-${vmId}-`));
+        const isTaken = (index: number): boolean =>
+          taken.some((name) => new RegExp(`-disk-${index}(?:\\.|$)`).test(name) && name.includes(`vm-${vmId}-`));
         let index = 0;
         while (isTaken(index)) index += 1;
         const base = `vm-${vmId}-disk-${index}`;

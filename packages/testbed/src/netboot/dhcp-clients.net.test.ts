@@ -102,6 +102,8 @@ test('a client that remembers another address is told to forget it', async () =>
 });
 
 test('dhcpcd takes the lease', async () => {
+  // It would remember the lease of an earlier run.
+  await known.exec(['rm', '-f', '/var/lib/dhcpcd/eth0.lease'], { root });
   const { stdout, stderr } = await known.exec(
     [
       'dhcpcd',

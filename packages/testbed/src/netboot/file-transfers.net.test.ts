@@ -127,24 +127,6 @@ test('a broken download goes on where it stopped', async () => {
   expect((await curl(machine, ...status, '--range', '-100', `${web}/b/${token}/initrd`)).stdout).toBe('206 100 100');
 });
 
-test('the installer tells how far it is, and the machine phones home', async () => {
-  const post = (path: string, body: string, ...more: string[]): Promise<PeerResult> =>
-    curl(machine, ...status, '--data-binary', body, ...more, `${web}${path}`);
-  const progress = `/b/${token}/progress`;
-  expect((await post(progress, 'started')).stdout).toMatch(/^204/);
-  expect((await post(progress, 'installing three partitions\x1b[31m on /dev/vda')).stdout).toMatch(/^204/);
-  expect((await post(progress, 'dancing')).stdout).toMatch(/^400/);
-  expect((await post(progress, 'x'.repeat(5_000))).stdout).toMatch(/^413/);
-  expect((await post('/phone-home', 'node101')).stdout).toMatch(/^401/);
-  expect((await post('/phone-home', 'node999', '--header', 'labwright-signature: x')).stdout).toMatch(/^403/);
-  expect((await post('/phone-home', 'node101', '--header', 'labwright-signature: x')).stdout).toMatch(/^204/);
-  expect(boot.boots.slice(-3).map(({ stage, detail }) => `${stage}: ${detail}`)).toEqual([
-    'started: the initramfs runs',
-    'installing: three partitions [31m on /dev/vda',
-    'ready: it phoned home from 10.77.2.11',
-  ]);
-});
-
 test.each([
   ['a path that leaves the folder', '/b/TOKEN/../../etc/passwd', 404],
   ['the same in disguise', '/b/TOKEN/..%2f..%2fetc%2fpasswd', 404],
@@ -192,4 +174,28 @@ test('the token of an earlier boot is refused once the machine boots again', asy
   expect((await curl(machine, ...status, `${web}/b/${earlier}/ignition.json`)).stdout).toMatch(/^403/);
   expect(boot.refused.at(-1)?.reason).toBe('the token is of an earlier boot of node101');
   expect((await curl(machine, ...status, `${web}/b/${token}/ignition.json`)).stdout).toMatch(/^200/);
+});
+
+test('the installer tells how far it is, and the machine phones home', async () => {
+  const post = (path: string, body: string, ...more: string[]): Promise<PeerResult> =>
+    curl(machine, ...status, '--data-binary', body, ...more, `${web}${path}`);
+  const progress = `/b/${token}/progress`;
+  expect((await post(progress, 'started')).stdout).toMatch(/^204/);
+  expect((await post(progress, 'installing three partitions\x1b[31m on /dev/vda')).stdout).toMatch(/^204/);
+  expect((await post(progress, 'dancing')).stdout).toMatch(/^400/);
+  expect((await post(progress, 'x'.repeat(5_000))).stdout).toMatch(/^413/);
+  expect((await post('/phone-home', 'node101')).stdout).toMatch(/^401/);
+  expect((await post('/phone-home', 'node999', '--header', 'labwright-signature: x')).stdout).toMatch(/^403/);
+  expect((await post('/phone-home', 'node101', '--header', 'labwright-signature: x')).stdout).toMatch(/^204/);
+  expect(boot.boots.slice(-3).map(({ stage, detail }) => `${stage}: ${detail}`)).toEqual([
+    'started: the initramfs runs',
+    'installing: three partitions [31m on /dev/vda',
+    'ready: it phoned home from 10.77.2.11',
+  ]);
+  expect((await curl(machine, ...status, `${web}/b/${token}/ignition.json`)).stdout).toMatch(/^403/);
+  expect(boot.refused.at(-1)?.reason).toBe('the boot of node101 is over');
+  // A reboot from its disk, of which only the phone call is seen.
+  await post('/phone-home', 'node101', '--header', 'labwright-signature: x');
+  expect(boot.boots.at(-1)).toMatchObject({ machine: 'node101', stage: 'ready' });
+  expect(boot.boots.at(-1)?.session).toBeUndefined();
 });

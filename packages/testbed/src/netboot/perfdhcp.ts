@@ -2,7 +2,7 @@
 import { peersRoot } from '../roots.ts';
 import type { Peer } from '../network/lan.ts';
 
-export interface ExchangeCounts {
+interface ExchangeCounts {
   readonly sent: number;
   readonly received: number;
   readonly drops: number;

@@ -4,7 +4,12 @@ import { execFile } from 'node:child_process';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fixtureSecret, fixtureToken, startClusterFixture, type ClusterFixture } from '@labwright/rehearsal/proxmox/cluster-fixture';
+import {
+  fixtureSecret,
+  fixtureToken,
+  startClusterFixture,
+  type ClusterFixture,
+} from '@labwright/rehearsal/proxmox/cluster-fixture';
 import { makeLan, type Peer, type PeerResult } from '../network/lan.ts';
 import { peersRoot } from '../roots.ts';
 
@@ -19,7 +24,11 @@ beforeAll(async () => {
   const lan = await makeLan('vmbr0', '10.1.0.2/22');
   for (const address of addresses) await run('ip', ['addr', 'add', `${address}/22`, 'dev', 'vmbr0']);
   laptop = await lan.addPeer('laptop', '02:00:00:00:ff:02', '10.1.0.50/22');
-  cluster = await startClusterFixture({ addresses, port: 8006, topology: { timeScale: 0.1, unauthorizedDelayMs: 100 } });
+  cluster = await startClusterFixture({
+    addresses,
+    port: 8006,
+    topology: { timeScale: 0.1, unauthorizedDelayMs: 100 },
+  });
 });
 afterAll(() => cluster.close());
 
@@ -36,17 +45,20 @@ async function runOnLaptop(command: readonly string[]): Promise<PeerResult> {
 describe('python3-proxmoxer', () => {
   it('lives through a VM with a token, through another host', { timeout: 60_000 }, async () => {
     const script = `
-import sys
+import sys, time
 from proxmoxer import ProxmoxAPI
 from proxmoxer.core import ResourceException
-from proxmoxer.tools import Tasks
 host, user, name, secret = sys.argv[1:5]
 api = ProxmoxAPI(host, user=user, token_name=name, token_value=secret, verify_ssl=True)
 print('version', api.version.get()['release'])
 print('nodes', sorted(n['node'] for n in api.nodes.get()))
 vmid = api.cluster.nextid.get()
 def wait(upid):
-    return Tasks.blocking_status(api, upid, timeout=30, polling_interval=0.05)['exitstatus']
+    for _ in range(600):
+        task = api.nodes('pve2').tasks(upid).status.get()
+        if task['status'] == 'stopped':
+            return task['exitstatus']
+        time.sleep(0.05)
 q = api.nodes('pve2').qemu
 print('create', wait(q.create(vmid=vmid, name='made-by-proxmoxer', memory=512, scsi0='local-lvm:2', net0='virtio,bridge=vmbr0', tags='b;a')))
 vm = q(vmid)
@@ -54,15 +66,15 @@ print('start', wait(vm.status.start.post()))
 print('status', vm.status.current.get()['status'])
 config = vm.config.get()
 print('config', config['name'], config['tags'], config['scsi0'])
-print('log', [line['t'] for line in api.nodes('pve2').tasks.get()][0:0])
+print('tasks', [task['type'] for task in api.nodes('pve2').tasks.get(vmid=vmid)])
 try:
     q.create(vmid=vmid)
 except ResourceException as error:
-    print('again', error.status_code, error.status_message.strip())
+    print('again', error.status_code, error.content.strip())
 try:
     q.create(vmid=vmid + 1, cores=0, nonsense=1)
 except ResourceException as error:
-    print('wrong', error.status_code, sorted(error.errors))
+    print('wrong', error.status_code, error.content.strip())
 vm.config.put(description='changed')
 print('shutdown', wait(vm.status.shutdown.post()))
 print('delete', wait(vm.delete()))
@@ -77,9 +89,9 @@ print('delete', wait(vm.delete()))
       'start OK',
       'status running',
       'config made-by-proxmoxer a;b local-lvm:vm-100-disk-0,size=2G',
-      'log []',
+      "tasks ['qmstart', 'qmcreate']",
       "again 500 unable to create VM 100 - VM 100 already exists on node 'pve2'",
-      "wrong 400 ['cores', 'nonsense']",
+      'wrong 400 Parameter verification failed.',
       'shutdown OK',
       'delete OK',
     ]);
@@ -117,19 +129,34 @@ describe("Ansible's proxmox_kvm", () => {
 
   async function playTask(parameters: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> {
     const options = JSON.stringify({ ...common, ...parameters });
-    const environment = ['ANSIBLE_LOAD_CALLBACK_PLUGINS=1', 'ANSIBLE_STDOUT_CALLBACK=json', 'ANSIBLE_PYTHON_INTERPRETER=/usr/bin/python3'];
+    const environment = [
+      'ANSIBLE_LOAD_CALLBACK_PLUGINS=1',
+      'ANSIBLE_STDOUT_CALLBACK=json',
+      'ANSIBLE_PYTHON_INTERPRETER=/usr/bin/python3',
+    ];
     const command = ['ansible', 'localhost', '-c', 'local', '-m', 'community.general.proxmox_kvm', '-a', options];
     const { stdout, stderr } = await runOnLaptop(['env', ...environment, ...command]);
     const start = stdout.indexOf('{');
     if (start < 0) throw new Error(`${stdout}\n${stderr}`);
     const report = JSON.parse(stdout.slice(start)) as {
-      readonly plays: readonly { readonly tasks: readonly { readonly hosts: Readonly<Record<string, Record<string, unknown>>> }[] }[];
+      readonly plays: readonly {
+        readonly tasks: readonly { readonly hosts: Readonly<Record<string, Record<string, unknown>>> }[];
+      }[];
     };
     return report.plays[0]?.tasks[0]?.hosts['localhost'] ?? {};
   }
 
   it('creates, starts, stops and deletes a machine', { timeout: 240_000 }, async () => {
-    const machine = { state: 'present', vmid: 200, memory: 512, cores: 2, scsihw: 'virtio-scsi-single', scsi: { scsi0: 'local-lvm:4' }, net: { net0: 'virtio,bridge=vmbr0' }, tags: ['lab'] };
+    const machine = {
+      state: 'present',
+      vmid: 200,
+      memory: 512,
+      cores: 2,
+      scsihw: 'virtio-scsi-single',
+      scsi: { scsi0: 'local-lvm:4' },
+      net: { net0: 'virtio,bridge=vmbr0' },
+      tags: ['lab'],
+    };
     expect(await playTask(machine)).toMatchObject({ changed: true, vmid: 200 });
     expect(await playTask(machine)).toMatchObject({ changed: false });
     expect(await playTask({ state: 'started', vmid: 200 })).toMatchObject({ changed: true, msg: 'VM 200 started' });

@@ -28,7 +28,7 @@ export type OptionsOf<Table extends OptionTable> = {
   readonly unknown?: ReadonlyMap<number, Uint8Array>;
 };
 
-export const padCode = 0;
+const padCode = 0;
 export const endCode = 255;
 
 export function option<Value>(code: number, codec: Codec<Value>, source: string): OptionSpec<Value> {

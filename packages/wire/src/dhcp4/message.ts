@@ -35,7 +35,7 @@ export interface DhcpMessage {
   /** The client's number for one exchange. */
   readonly xid: number;
   readonly secs: number;
-  /** Bit 15 asks for a broadcast answer. */
+  /** Bit 15 asks for a broadcast answer (RFC 2131 §2, figure 2). */
   readonly flags: number;
   /** Dotted quads; "0.0.0.0" when unset. The client's own, the one given to it, the boot server, the relay. */
   readonly ciaddr: string;
@@ -50,7 +50,6 @@ export interface DhcpMessage {
   readonly options: DhcpOptions;
 }
 
-export const broadcastFlag = 0x8000;
 export const unsetAddress = '0.0.0.0';
 const magic = 0x63_82_53_63;
 /** Old ROMs drop shorter answers: BOOTP has 64 bytes of vendor area (RFC 1542 §2.1). */

@@ -50,21 +50,20 @@ const networkInterfaceVersion: Codec<NetworkInterfaceVersion> = {
 };
 
 /** What a ROM needs to know besides the address. PXE 2.1 table 2-1 */
-export const pxeOptionTable = {
+const pxeOptionTable = {
   discoveryControl: option(6, u8, 'PXE 2.1 table 2-1'),
   bootServers: option(8, rawBytes, 'PXE 2.1 table 2-1'),
   bootMenu: option(9, rawBytes, 'PXE 2.1 table 2-1'),
   menuPrompt: option(10, rawBytes, 'PXE 2.1 table 2-1'),
   bootItem: option(71, rawBytes, 'PXE 2.1 table 2-1'),
 };
-export type PxeOptions = OptionsOf<typeof pxeOptionTable>;
 /** The content of option 43 when option 60 says PXEClient; for other vendors it means something else. */
 export const pxeOptions = nestedOptions(pxeOptionTable, true);
 /** Discovery control: do not look for boot servers, boot the file named. */
 export const skipDiscovery = 8;
 
 /** What iPXE says of itself and can be told. iPXE src/include/ipxe/dhcp.h, features.h */
-export const ipxeOptionTable = {
+const ipxeOptionTable = {
   priority: option(1, i8, 'iPXE dhcp.h'),
   featurePxeExtension: option(0x10, u8, 'iPXE features.h'),
   featureHttp: option(0x13, u8, 'iPXE features.h'),
@@ -81,7 +80,6 @@ export const ipxeOptionTable = {
   busId: option(0xb1, rawBytes, 'iPXE dhcp.h'),
   version: option(0xeb, rawBytes, 'iPXE dhcp.h'),
 };
-export type IpxeOptions = OptionsOf<typeof ipxeOptionTable>;
 export const ipxeOptions = nestedOptions(ipxeOptionTable, false);
 
 export const dhcpOptionTable = {

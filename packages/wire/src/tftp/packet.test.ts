@@ -89,11 +89,9 @@ test('a cut is an error at every byte, but between two options and inside a bloc
   fc.assert(
     fc.property(packet, (value) => {
       const bytes = encodeTftp(value);
-      const whole = new Set(boundaries(value, bytes));
-      for (let length = 0; length < bytes.length; length += 1) {
-        const decodes = decodeOrUndefined(bytes.subarray(0, length)) !== undefined;
-        expect(decodes, `cut at ${length} of ${bytes.length}`).toBe(whole.has(length));
-      }
+      const whole = boundaries(value, bytes).filter((length) => length < bytes.length);
+      const lengths = Array.from(bytes.keys());
+      expect(lengths.filter((length) => decodeOrUndefined(bytes.subarray(0, length)) !== undefined)).toEqual(whole);
     }),
     { numRuns: Math.min(runs, 50_000) },
   );

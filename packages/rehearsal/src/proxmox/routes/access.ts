@@ -12,7 +12,8 @@ const expire: Parameter = { type: 'integer', optional: true, minimum: 0 };
 
 async function createTicket({ context, parameters }: Call): Promise<unknown> {
   const { username = '', password = '', realm } = parameters;
-  if (parameters['otp'] !== undefined || parameters['tfa-challenge'] !== undefined) throw new ApiError(401, 'authentication failure');
+  if (parameters['otp'] !== undefined || parameters['tfa-challenge'] !== undefined)
+    throw new ApiError(401, 'authentication failure');
   const user = username.includes('@') || realm === undefined ? username : `${username}@${realm}`;
   const { ticket, csrfToken } = await context.access.login(user, password);
   return {
@@ -25,9 +26,20 @@ async function createTicket({ context, parameters }: Call): Promise<unknown> {
 }
 
 /** What the web page would show or hide: privileges by area. */
-async function getCapabilities(context: Call['context'], user: string): Promise<Record<string, Record<string, number>>> {
+async function getCapabilities(
+  context: Call['context'],
+  user: string,
+): Promise<Record<string, Record<string, number>>> {
   const users = await context.access.readUsers();
-  const areas = { vms: '/vms', storage: '/storage', access: '/access', nodes: '/nodes', dc: '/', sdn: '/sdn', mapping: '/mapping' };
+  const areas = {
+    vms: '/vms',
+    storage: '/storage',
+    access: '/access',
+    nodes: '/nodes',
+    dc: '/',
+    sdn: '/sdn',
+    mapping: '/mapping',
+  };
   const rows = Object.entries(areas).map(([area, path]): [string, Record<string, number>] => [
     area,
     Object.fromEntries([...getPrivileges(users, context.topology.profile, user, path)].map(([name]) => [name, 1])),
@@ -40,9 +52,22 @@ async function readPermissions({ context, caller, parameters }: Call): Promise<u
   if (user !== caller.user && user.split('!')[0] !== caller.user) caller.privileges.require('/access', ['Sys.Audit']);
   const users = await context.access.readUsers();
   const wanted = parameters['path'];
-  if (wanted !== undefined && !wanted.startsWith('/')) throw parameterError({ path: 'invalid path - must start with /' });
-  const known = ['/', '/access', '/access/groups', '/access/realm', '/mapping', '/nodes', '/pool', '/sdn', '/storage', '/vms'];
-  const paths = wanted === undefined ? [...new Set([...known, ...users.rules.map((rule) => rule.path)])].sort() : [wanted];
+  if (wanted !== undefined && !wanted.startsWith('/'))
+    throw parameterError({ path: 'invalid path - must start with /' });
+  const known = [
+    '/',
+    '/access',
+    '/access/groups',
+    '/access/realm',
+    '/mapping',
+    '/nodes',
+    '/pool',
+    '/sdn',
+    '/storage',
+    '/vms',
+  ];
+  const paths =
+    wanted === undefined ? [...new Set([...known, ...users.rules.map((rule) => rule.path)])].sort() : [wanted];
   const rows = paths.map((path): [string, Record<string, number>] => {
     const privileges = getPrivileges(users, context.topology.profile, user, path);
     return [path, Object.fromEntries([...privileges].map(([name, propagate]) => [name, propagate ? 1 : 0]))];
@@ -60,12 +85,20 @@ async function createToken(call: Call): Promise<unknown> {
   const fullId = `${parameters['userid']}!${parameters['tokenid']}`;
   const privilegeSeparation = parameters['privsep'] !== '0';
   await context.access.changeUsers((users) => {
-    if (users.users[parameters['userid'] ?? ''] === undefined) throw refusal(`no such user ('${parameters['userid']}')`);
+    if (users.users[parameters['userid'] ?? ''] === undefined)
+      throw refusal(`no such user ('${parameters['userid']}')`);
     if (users.tokens[fullId] !== undefined) throw parameterError({ tokenid: 'Token already exists.' });
-    users.tokens[fullId] = { expire: Number(parameters['expire'] ?? 0), privilegeSeparation, comment: parameters['comment'] ?? '' };
+    users.tokens[fullId] = {
+      expire: Number(parameters['expire'] ?? 0),
+      privilegeSeparation,
+      comment: parameters['comment'] ?? '',
+    };
   });
   const value = await context.access.createTokenSecret(fullId);
-  const info = { privsep: privilegeSeparation ? 1 : 0, ...(parameters['comment'] === undefined ? {} : { comment: parameters['comment'] }) };
+  const info = {
+    privsep: privilegeSeparation ? 1 : 0,
+    ...(parameters['comment'] === undefined ? {} : { comment: parameters['comment'] }),
+  };
   return { 'full-tokenid': fullId, info, value };
 }
 
@@ -79,7 +112,9 @@ async function updateAcl({ context, caller, parameters }: Call): Promise<null> {
     for (const role of splitList(parameters['roles'] ?? '')) {
       if (users.roles[role] === undefined && known[role] === undefined) throw refusal(`role '${role}' does not exist`);
       for (const subject of subjects) {
-        users.rules = users.rules.filter((rule) => !(rule.path === path && rule.subject === subject && rule.role === role));
+        users.rules = users.rules.filter(
+          (rule) => !(rule.path === path && rule.subject === subject && rule.role === role),
+        );
         if (!isSet(parameters, 'delete'))
           users.rules = [...users.rules, { path, subject, role, propagate: parameters['propagate'] !== '0' }];
       }
@@ -89,7 +124,14 @@ async function updateAcl({ context, caller, parameters }: Call): Promise<null> {
 }
 
 export const accessRoutes: readonly Route[] = [
-  { method: 'GET', path: '/access/ticket', parameters: {}, permission: { kind: 'world' }, returns: 'null', answer: async () => null },
+  {
+    method: 'GET',
+    path: '/access/ticket',
+    parameters: {},
+    permission: { kind: 'world' },
+    returns: 'null',
+    answer: async () => null,
+  },
   {
     method: 'POST',
     path: '/access/ticket',
@@ -114,7 +156,11 @@ export const accessRoutes: readonly Route[] = [
     path: '/access/permissions',
     parameters: {
       path: { type: 'string', optional: true },
-      userid: { type: 'string', optional: true, pattern: /^[^\s:/]+@[A-Za-z][A-Za-z0-9.\-_]+(?:![A-Za-z][A-Za-z0-9.\-_]+)?$/ },
+      userid: {
+        type: 'string',
+        optional: true,
+        pattern: /^[^\s:/]+@[A-Za-z][A-Za-z0-9.\-_]+(?:![A-Za-z][A-Za-z0-9.\-_]+)?$/,
+      },
     },
     permission: anyUser,
     returns: 'object',
@@ -129,10 +175,16 @@ export const accessRoutes: readonly Route[] = [
     isProtected: true,
     answer: async ({ context, caller }) => {
       const users = await context.access.readUsers();
-      const seesAll = caller.privileges.has('/access/groups', 'Sys.Audit') || caller.privileges.has('/access/groups', 'User.Modify');
+      const seesAll =
+        caller.privileges.has('/access/groups', 'Sys.Audit') || caller.privileges.has('/access/groups', 'User.Modify');
       return Object.entries(users.users)
         .filter(([id]) => seesAll || id === caller.user)
-        .map(([id, user]) => ({ userid: id, enable: user.enabled ? 1 : 0, expire: user.expire, 'realm-type': id.split('@')[1] ?? '' }));
+        .map(([id, user]) => ({
+          userid: id,
+          enable: user.enabled ? 1 : 0,
+          expire: user.expire,
+          'realm-type': id.split('@')[1] ?? '',
+        }));
     },
   },
   {
@@ -146,7 +198,12 @@ export const accessRoutes: readonly Route[] = [
       const users = await call.context.access.readUsers();
       return Object.entries(users.tokens)
         .filter(([id]) => id.startsWith(`${call.parameters['userid']}!`))
-        .map(([id, token]) => ({ tokenid: id.split('!')[1], privsep: token.privilegeSeparation ? 1 : 0, expire: token.expire, comment: token.comment }));
+        .map(([id, token]) => ({
+          tokenid: id.split('!')[1],
+          privsep: token.privilegeSeparation ? 1 : 0,
+          expire: token.expire,
+          comment: token.comment,
+        }));
     },
   },
   {
@@ -169,7 +226,8 @@ export const accessRoutes: readonly Route[] = [
       requireSelfOrModify(call);
       const fullId = `${call.parameters['userid']}!${call.parameters['tokenid']}`;
       await call.context.access.changeUsers((users) => {
-        if (users.tokens[fullId] === undefined) throw refusal(`no such token '${call.parameters['tokenid']}' for user '${call.parameters['userid']}'`);
+        if (users.tokens[fullId] === undefined)
+          throw refusal(`no such token '${call.parameters['tokenid']}' for user '${call.parameters['userid']}'`);
         delete users.tokens[fullId];
         users.rules = users.rules.filter((rule) => rule.subject !== fullId);
       });
@@ -186,8 +244,15 @@ export const accessRoutes: readonly Route[] = [
     answer: async ({ context }) => {
       const { profile } = context.topology;
       const own = (await context.access.readUsers()).roles;
-      const builtIn = Object.entries(listBuiltInRoles(profile)).map(([roleid, privs]) => ({ roleid, privs: privs.join(','), special: 1 }));
-      return [...builtIn, ...Object.entries(own).map(([roleid, privs]) => ({ roleid, privs: privs.join(','), special: 0 }))];
+      const builtIn = Object.entries(listBuiltInRoles(profile)).map(([roleid, privs]) => ({
+        roleid,
+        privs: privs.join(','),
+        special: 1,
+      }));
+      return [
+        ...builtIn,
+        ...Object.entries(own).map(([roleid, privs]) => ({ roleid, privs: privs.join(','), special: 0 })),
+      ];
     },
   },
   {
@@ -219,7 +284,9 @@ export const accessRoutes: readonly Route[] = [
     answer: async ({ context, caller }) => {
       const { rules } = await context.access.readUsers();
       return rules
-        .filter((rule) => caller.privileges.has(rule.path, 'Sys.Audit') || caller.privileges.has('/access', 'Sys.Audit'))
+        .filter(
+          (rule) => caller.privileges.has(rule.path, 'Sys.Audit') || caller.privileges.has('/access', 'Sys.Audit'),
+        )
         .map((rule) => ({
           path: rule.path,
           type: rule.subject.includes('!') ? 'token' : 'user',

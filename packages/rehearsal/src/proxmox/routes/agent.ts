@@ -39,7 +39,15 @@ function agentRoute(method: Method, name: string): Route {
 
 export const agentRoutes: readonly Route[] = [
   agentRoute('POST', 'ping'),
-  ...['info', 'get-fsinfo', 'get-host-name', 'get-osinfo', 'get-time', 'get-timezone', 'get-users', 'get-vcpus', 'network-get-interfaces'].map(
-    (name) => agentRoute('GET', name),
-  ),
+  ...[
+    'info',
+    'get-fsinfo',
+    'get-host-name',
+    'get-osinfo',
+    'get-time',
+    'get-timezone',
+    'get-users',
+    'get-vcpus',
+    'network-get-interfaces',
+  ].map((name) => agentRoute('GET', name)),
 ];

@@ -23,11 +23,18 @@ async function listStatus({ context }: Call): Promise<unknown> {
   }));
   if (hosts.length === 1) return rows.map((row) => ({ ...row, nodeid: 0 }));
   const isQuorate = online.filter(Boolean).length * 2 > hosts.length;
-  const row = { type: 'cluster', id: 'cluster', name: cluster, nodes: hosts.length, quorate: isQuorate ? 1 : 0, version: hosts.length };
+  const row = {
+    type: 'cluster',
+    id: 'cluster',
+    name: cluster,
+    nodes: hosts.length,
+    quorate: isQuorate ? 1 : 0,
+    version: hosts.length,
+  };
   return [row, ...rows];
 }
 
-export async function isOnline(context: NodeContext, name: string): Promise<boolean> {
+async function isOnline(context: NodeContext, name: string): Promise<boolean> {
   return name === context.host.name || context.broadcast.isOnline(name);
 }
 
@@ -66,7 +73,11 @@ async function listResources({ context, caller, parameters }: Call): Promise<unk
   if (type === undefined || type === 'node') {
     for (const { name } of context.topology.hosts) {
       const row = await formatNode(context, name, reports.get(name));
-      rows.push(caller.privileges.has(`/nodes/${name}`, 'Sys.Audit') ? row : { id: row['id'], type: 'node', node: name, status: row['status'] });
+      rows.push(
+        caller.privileges.has(`/nodes/${name}`, 'Sys.Audit')
+          ? row
+          : { id: row['id'], type: 'node', node: name, status: row['status'] },
+      );
     }
   }
   if (type === undefined || type === 'storage') {
@@ -115,7 +126,11 @@ function formatVm(vmId: number, node: string, report: VmReport | undefined): Rec
 }
 
 /** Lists and resources share this row; a host that is gone has nothing but its name. */
-export async function formatNode(context: NodeContext, name: string, report: HostReport | undefined): Promise<Record<string, unknown>> {
+export async function formatNode(
+  context: NodeContext,
+  name: string,
+  report: HostReport | undefined,
+): Promise<Record<string, unknown>> {
   const isThere = await isOnline(context, name);
   const row = { id: `node/${name}`, type: 'node', node: name, status: isThere ? 'online' : 'offline', level: '' };
   if (!isThere || report === undefined) return row;
@@ -132,7 +147,15 @@ export async function formatNode(context: NodeContext, name: string, report: Hos
 }
 
 export const clusterRoutes: readonly Route[] = [
-  { method: 'GET', path: '/cluster/status', parameters: {}, permission: auditCluster, returns: 'array', isProtected: true, answer: listStatus },
+  {
+    method: 'GET',
+    path: '/cluster/status',
+    parameters: {},
+    permission: auditCluster,
+    returns: 'array',
+    isProtected: true,
+    answer: listStatus,
+  },
   {
     method: 'GET',
     path: '/cluster/nextid',
@@ -158,8 +181,13 @@ export const clusterRoutes: readonly Route[] = [
     answer: async ({ context, caller }) => {
       const rows = await Promise.all(context.topology.hosts.map(({ name }) => readTaskRows(context, name)));
       const isVisible = (row: { readonly node: string; readonly user: string }): boolean =>
-        row.user === caller.user || row.user.split('!')[0] === caller.user || caller.privileges.has(`/nodes/${row.node}`, 'Sys.Audit');
-      return rows.flat().filter(isVisible).sort((left, right) => right.starttime - left.starttime);
+        row.user === caller.user ||
+        row.user.split('!')[0] === caller.user ||
+        caller.privileges.has(`/nodes/${row.node}`, 'Sys.Audit');
+      return rows
+        .flat()
+        .filter(isVisible)
+        .sort((left, right) => right.starttime - left.starttime);
     },
   },
   {
@@ -177,7 +205,13 @@ export const clusterRoutes: readonly Route[] = [
     permission: auditCluster,
     returns: 'array',
     answer: async ({ context }) =>
-      context.topology.hosts.map(({ name, address }, index) => ({ name, node: name, nodeid: String(index + 1), ring0_addr: address, quorum_votes: '1' })),
+      context.topology.hosts.map(({ name, address }, index) => ({
+        name,
+        node: name,
+        nodeid: String(index + 1),
+        ring0_addr: address,
+        quorum_votes: '1',
+      })),
   },
   {
     method: 'GET',
@@ -206,7 +240,8 @@ export const clusterRoutes: readonly Route[] = [
     permission: auditCluster,
     returns: 'array',
     answer: async ({ context }) => {
-      if (context.topology.profile === '9.2') throw refusal('cannot index groups: ha groups have been migrated to rules');
+      if (context.topology.profile === '9.2')
+        throw refusal('cannot index groups: ha groups have been migrated to rules');
       return [];
     },
   },

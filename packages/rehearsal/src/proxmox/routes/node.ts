@@ -6,6 +6,10 @@ import { makeHostReport } from '../host-report.ts';
 import { anyUser, node, type Call, type Route } from '../route.ts';
 
 const mebibyte = 1024 * 1024;
+const interfaceTypes =
+  'bridge bond eth alias vlan fabric OVSBridge OVSBond OVSPort OVSIntPort vnet any_bridge any_local_bridge include_sdn'.split(
+    ' ',
+  );
 
 async function getStatus({ context }: Call): Promise<unknown> {
   const { host, topology } = context;
@@ -23,8 +27,22 @@ async function getStatus({ context }: Call): Promise<unknown> {
     wait: 0,
     idle: 0,
     loadavg: ['0.05', '0.03', '0.01'],
-    cpuinfo: { cpus: host.cores, cores: host.cores, sockets: 1, model: 'Emulated processor', mhz: '3000.000', hvm: '1', user_hz: 100, flags: 'vmx' },
-    memory: { total, used: report.memoryBytes, free: total - report.memoryBytes, available: total - report.memoryBytes },
+    cpuinfo: {
+      cpus: host.cores,
+      cores: host.cores,
+      sockets: 1,
+      model: 'Emulated processor',
+      mhz: '3000.000',
+      hvm: '1',
+      user_hz: 100,
+      flags: 'vmx',
+    },
+    memory: {
+      total,
+      used: report.memoryBytes,
+      free: total - report.memoryBytes,
+      available: total - report.memoryBytes,
+    },
     swap: { total: 0, used: 0, free: 0 },
     ksm: { shared: 0 },
     rootfs: { total: 65536 * mebibyte, used: 4096 * mebibyte, free: 61440 * mebibyte, avail: 61440 * mebibyte },
@@ -67,10 +85,7 @@ export const nodeRoutes: readonly Route[] = [
       type: {
         type: 'string',
         optional: true,
-        enum: [
-          ...['bridge', 'bond', 'eth', 'alias', 'vlan', 'fabric', 'OVSBridge', 'OVSBond', 'OVSPort', 'OVSIntPort'],
-          ...['vnet', 'any_bridge', 'any_local_bridge', 'include_sdn'],
-        ],
+        enum: interfaceTypes,
       },
     },
     permission: anyUser,
@@ -78,10 +93,24 @@ export const nodeRoutes: readonly Route[] = [
     isProxied: true,
     answer: async ({ context, caller, parameters }) => {
       const wanted = parameters['type'];
-      if (wanted !== undefined && !['bridge', 'any_bridge', 'any_local_bridge', 'include_sdn'].includes(wanted)) return [];
+      if (wanted !== undefined && !['bridge', 'any_bridge', 'any_local_bridge', 'include_sdn'].includes(wanted))
+        return [];
       return context.host.bridges
-        .filter((bridge) => caller.privileges.has(`/sdn/zones/localnetwork/${bridge}`, 'SDN.Use') || caller.privileges.has(`/nodes/${context.host.name}`, 'Sys.Audit'))
-        .map((iface) => ({ iface, type: 'bridge', method: 'static', active: 1, autostart: 1, bridge_ports: 'eno1', families: ['inet'], address: context.host.address }));
+        .filter(
+          (bridge) =>
+            caller.privileges.has(`/sdn/zones/localnetwork/${bridge}`, 'SDN.Use') ||
+            caller.privileges.has(`/nodes/${context.host.name}`, 'Sys.Audit'),
+        )
+        .map((iface) => ({
+          iface,
+          type: 'bridge',
+          method: 'static',
+          active: 1,
+          autostart: 1,
+          bridge_ports: 'eno1',
+          families: ['inet'],
+          address: context.host.address,
+        }));
     },
   },
 ];

@@ -81,7 +81,8 @@ export const poolRoutes: readonly Route[] = [
       await context.access.changeUsers((users) => {
         const pool = users.pools[id];
         if (pool === undefined) throw refusal(`delete pool failed: pool '${id}' does not exist`);
-        if (pool.vms.length > 0) throw refusal(`delete pool failed: pool '${id}' is not empty (contains VMs: ${pool.vms.join(',')})`);
+        if (pool.vms.length > 0)
+          throw refusal(`delete pool failed: pool '${id}' is not empty (contains VMs: ${pool.vms.join(',')})`);
         delete users.pools[id];
       });
       return null;

@@ -14,7 +14,10 @@ const see: Permission = {
   any: true,
 };
 
-async function describeStorage(context: NodeContext, { id, type, content, totalGiB }: StorageTopology): Promise<Record<string, unknown>> {
+async function describeStorage(
+  context: NodeContext,
+  { id, type, content, totalGiB }: StorageTopology,
+): Promise<Record<string, unknown>> {
   const total = totalGiB * gibibyte;
   const used = await context.volumes.getUsedBytes(id);
   return { type, content: content.join(','), active: 1, enabled: 1, shared: 0, total, used, avail: total - used };
@@ -25,7 +28,8 @@ async function listStorages({ context, caller, parameters }: Call): Promise<unkn
   const rows: unknown[] = [];
   for (const candidate of context.topology.storages) {
     const path = `/storage/${candidate.id}`;
-    if (!caller.privileges.has(path, 'Datastore.Audit') && !caller.privileges.has(path, 'Datastore.AllocateSpace')) continue;
+    if (!caller.privileges.has(path, 'Datastore.Audit') && !caller.privileges.has(path, 'Datastore.AllocateSpace'))
+      continue;
     if (parameters['storage'] !== undefined && parameters['storage'] !== candidate.id) continue;
     if (wanted.length > 0 && !candidate.content.some((content) => wanted.includes(content))) continue;
     const row = await describeStorage(context, candidate);
@@ -44,7 +48,9 @@ async function listContent({ context, caller, parameters }: Call): Promise<unkno
   const storageId = parameters['storage'] ?? '';
   const volumes = await context.volumes.list(storageId);
   const isSeen = (vmId: number | undefined): boolean =>
-    vmId === undefined || caller.privileges.has(`/storage/${storageId}`, 'Datastore.Allocate') || caller.privileges.has(`/vms/${vmId}`, 'VM.Config.Disk');
+    vmId === undefined ||
+    caller.privileges.has(`/storage/${storageId}`, 'Datastore.Allocate') ||
+    caller.privileges.has(`/vms/${vmId}`, 'VM.Config.Disk');
   const sizes = await readConfiguredSizes(context);
   return volumes
     .filter((volume) => parameters['content'] === undefined || volume.content === parameters['content'])
@@ -81,12 +87,15 @@ async function deleteVolume({ context, caller, parameters }: Call): Promise<stri
   caller.privileges.require(`/storage/${volumeId.split(':')[0]}`, ['Datastore.AllocateSpace']);
   context.volumes.getFile(volumeId);
   const delay = getNumber(parameters, 'delay');
-  const upid = await context.tasks.start({ type: 'imgdel', id: volumeId.replaceAll(/[:/]/g, '-'), user: caller.user }, async (log) => {
-    const volumes = await context.volumes.list(volumeId.split(':')[0] ?? '');
-    if (!volumes.some((volume) => volume.volumeId === volumeId)) throw refusal(`volume '${volumeId}' does not exist`);
-    await context.volumes.free(volumeId);
-    log.line(`Removed volume '${volumeId}'`);
-  });
+  const upid = await context.tasks.start(
+    { type: 'imgdel', id: volumeId.replaceAll(/[:/]/g, '-'), user: caller.user },
+    async (log) => {
+      const volumes = await context.volumes.list(volumeId.split(':')[0] ?? '');
+      if (!volumes.some((volume) => volume.volumeId === volumeId)) throw refusal(`volume '${volumeId}' does not exist`);
+      await context.volumes.free(volumeId);
+      log.line(`Removed volume '${volumeId}'`);
+    },
+  );
   if (delay === undefined) return upid;
   for (let waited = 0; waited < delay; waited += 1) {
     const record = await context.tasks.find(upid);
@@ -105,14 +114,32 @@ export const storageRoutes: readonly Route[] = [
       type: {
         type: 'string',
         optional: true,
-        enum: ['btrfs', 'cephfs', 'cifs', 'dir', 'esxi', 'iscsi', 'iscsidirect', 'lvm', 'lvmthin', 'nfs', 'pbs', 'rbd', 'zfs', 'zfspool'],
+        enum: [
+          'btrfs',
+          'cephfs',
+          'cifs',
+          'dir',
+          'esxi',
+          'iscsi',
+          'iscsidirect',
+          'lvm',
+          'lvmthin',
+          'nfs',
+          'pbs',
+          'rbd',
+          'zfs',
+          'zfspool',
+        ],
       },
     },
     permission: anyUser,
     returns: 'array',
     answer: async ({ context, caller, parameters }) =>
       context.topology.storages
-        .filter(({ id, type }) => (parameters['type'] ?? type) === type && caller.privileges.has(`/storage/${id}`, 'Datastore.Audit'))
+        .filter(
+          ({ id, type }) =>
+            (parameters['type'] ?? type) === type && caller.privileges.has(`/storage/${id}`, 'Datastore.Audit'),
+        )
         .map(({ id, type, content }) => ({ storage: id, type, content: content.join(',') })),
   },
   {

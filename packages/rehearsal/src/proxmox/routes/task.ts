@@ -34,9 +34,13 @@ export function getRecentTasks(records: readonly TaskRecord[]): TaskRecord[] {
   return [...running, ...finished.slice(0, Math.max(0, 25 - running.length))];
 }
 
-async function findTask({ context, caller, parameters }: Call, privilege: 'Sys.Audit' | 'Sys.Modify'): Promise<TaskRecord> {
+async function findTask(
+  { context, caller, parameters }: Call,
+  privilege: 'Sys.Audit' | 'Sys.Modify',
+): Promise<TaskRecord> {
   const upid = parameters['upid'] ?? '';
-  if (!/^UPID:[^:]+:(?:[0-9A-Fa-f]+:){3}[^:]+:[^:]*:[^:]+:$/.test(upid)) throw parameterError({ upid: 'unable to parse worker upid' });
+  if (!/^UPID:[^:]+:(?:[0-9A-Fa-f]+:){3}[^:]+:[^:]*:[^:]+:$/.test(upid))
+    throw parameterError({ upid: 'unable to parse worker upid' });
   const record = await context.tasks.find(upid);
   if (record === undefined) throw parameterError({ upid: 'no such task' });
   const isOwn = record.user === caller.user || record.user.split('!')[0] === caller.user;
@@ -156,7 +160,9 @@ export const taskRoutes: readonly Route[] = [
       const limit = getNumber(call.parameters, 'limit') ?? 50;
       call.setTotal(Math.max(1, lines.length));
       if (lines.length === 0) return [{ n: 1, t: 'no content' }];
-      return lines.slice(start, limit === 0 ? undefined : start + limit).map((t, index) => ({ n: start + index + 1, t }));
+      return lines
+        .slice(start, limit === 0 ? undefined : start + limit)
+        .map((t, index) => ({ n: start + index + 1, t }));
     },
   },
 ];

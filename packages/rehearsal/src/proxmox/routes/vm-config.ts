@@ -1,7 +1,20 @@
 // A VM's configuration: read as it is or as it will be, and changed at once or by a task.
 import { refusal } from '../error.ts';
 import type { NodeContext } from '../node-context.ts';
-import { configIdList, digest, flag, getNumber, getVmId, isSet, node, onVm, storage, vmid, type Call, type Route } from '../route.ts';
+import {
+  configIdList,
+  digest,
+  flag,
+  getNumber,
+  getVmId,
+  isSet,
+  node,
+  onVm,
+  storage,
+  vmid,
+  type Call,
+  type Route,
+} from '../route.ts';
 import type { ParameterSchema } from '../schema-check.ts';
 import { getVmOption, driveNames } from '../vm-options.ts';
 import type { VmConfig, VmValues } from '../vm-config-file.ts';
@@ -68,7 +81,8 @@ function makeUpdate(call: Call): UpdateRequest {
 /** Locked and missing VMs and wrong digests are refused before a task is made. */
 async function checkBefore(context: NodeContext, request: UpdateRequest): Promise<void> {
   const { config, digest } = await context.files.readVm(context.host.name, request.vmId);
-  if (request.digest !== undefined && request.digest !== digest) throw refusal('checksum mismatch (file change by other user?)');
+  if (request.digest !== undefined && request.digest !== digest)
+    throw refusal('checksum mismatch (file change by other user?)');
   const lock = config.values['lock'];
   if (lock !== undefined && !request.isLockSkipped) throw refusal(`VM is locked (${lock})`);
 }
@@ -76,7 +90,12 @@ async function checkBefore(context: NodeContext, request: UpdateRequest): Promis
 async function updateAtOnce(call: Call): Promise<null> {
   const request = makeUpdate(call);
   checkUpdate(call.context, call.caller, request);
-  await updateVm(call.context, request, () => {}, () => {});
+  await updateVm(
+    call.context,
+    request,
+    () => {},
+    () => {},
+  );
   return null;
 }
 
@@ -113,7 +132,9 @@ const changeParameters: ParameterSchema = {
 const anyConfigPrivilege = {
   kind: 'privilege',
   path: '/vms/{vmid}',
-  privileges: ['Disk', 'CDROM', 'CPU', 'Memory', 'Network', 'HWType', 'Options', 'Cloudinit'].map((name) => `VM.Config.${name}`),
+  privileges: ['Disk', 'CDROM', 'CPU', 'Memory', 'Network', 'HWType', 'Options', 'Cloudinit'].map(
+    (name) => `VM.Config.${name}`,
+  ),
   any: true,
 } as const;
 
@@ -191,7 +212,12 @@ export const vmConfigRoutes: readonly Route[] = [
     answer: async (call) => {
       const { context, caller, parameters } = call;
       const isLockSkipped = requireRootForSkipLock(call);
-      const request = { vmId: getVmId(parameters), disk: parameters['disk'] ?? '', size: parameters['size'] ?? '', isLockSkipped };
+      const request = {
+        vmId: getVmId(parameters),
+        disk: parameters['disk'] ?? '',
+        size: parameters['size'] ?? '',
+        isLockSkipped,
+      };
       const given = parameters['digest'];
       return context.tasks.start({ type: 'resize', id: String(request.vmId), user: caller.user }, () =>
         resizeDisk(context, { ...request, ...(given === undefined ? {} : { digest: given }) }),

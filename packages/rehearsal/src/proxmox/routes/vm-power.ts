@@ -2,7 +2,19 @@
 import { refusal } from '../error.ts';
 import { parsePropertyString } from '../property-string.ts';
 import { agentFormat, machineFormat } from '../property-formats.ts';
-import { anyUser, flag, getNumber, getVmId, isSet, node, onVm, storage, vmid, type Call, type Route } from '../route.ts';
+import {
+  anyUser,
+  flag,
+  getNumber,
+  getVmId,
+  isSet,
+  node,
+  onVm,
+  storage,
+  vmid,
+  type Call,
+  type Route,
+} from '../route.ts';
 import type { Parameter, ParameterSchema } from '../schema-check.ts';
 import type { TaskLog } from '../task.ts';
 import * as power from '../vm-power.ts';
@@ -24,7 +36,11 @@ function readPowerCall(call: Call): PowerCall {
 }
 
 /** Refuses what a client is told at once; the work itself is a task. */
-async function startTask(call: Call, type: string, work: (vm: PowerCall, log: TaskLog) => Promise<void>): Promise<string> {
+async function startTask(
+  call: Call,
+  type: string,
+  work: (vm: PowerCall, log: TaskLog) => Promise<void>,
+): Promise<string> {
   const { context, caller } = call;
   const vm = readPowerCall(call);
   await context.files.readVm(context.host.name, vm.vmId);
@@ -61,7 +77,9 @@ async function shutdown(call: Call): Promise<string> {
     if (!isForced) throw refusal('VM is paused - cannot shutdown');
     way = 'quit';
   }
-  return startTask(call, 'qmshutdown', (vm, log) => power.stopVm(call.context, vm.vmId, { ...vm.options, way, isForced }, log));
+  return startTask(call, 'qmshutdown', (vm, log) =>
+    power.stopVm(call.context, vm.vmId, { ...vm.options, way, isForced }, log),
+  );
 }
 
 const timeout: Parameter = { type: 'integer', optional: true, minimum: 0 };
@@ -87,7 +105,8 @@ export const vmPowerRoutes: readonly Route[] = [
     permission: anyUser,
     returns: 'array',
     isProxied: true,
-    answer: async () => ['current', 'start', 'stop', 'reset', 'shutdown', 'suspend', 'reboot'].map((subdir) => ({ subdir })),
+    answer: async () =>
+      ['current', 'start', 'stop', 'reset', 'shutdown', 'suspend', 'reboot'].map((subdir) => ({ subdir })),
   },
   {
     method: 'GET',
@@ -134,11 +153,15 @@ export const vmPowerRoutes: readonly Route[] = [
     await requireRunning(call);
     return startTask(call, 'qmreset', (vm) => power.resetVm(call.context, vm.vmId, vm.options));
   }),
-  powerRoute('suspend', { skiplock: flag, statestorage: { ...storage, optional: true, requires: 'todisk' }, todisk: flag }, async (call) => {
-    await requireRunning(call);
-    if (isSet(call.parameters, 'todisk')) throw refusal('suspending to disk is not emulated');
-    return startTask(call, 'qmpause', (vm) => power.pauseVm(call.context, vm.vmId, vm.options));
-  }),
+  powerRoute(
+    'suspend',
+    { skiplock: flag, statestorage: { ...storage, optional: true, requires: 'todisk' }, todisk: flag },
+    async (call) => {
+      await requireRunning(call);
+      if (isSet(call.parameters, 'todisk')) throw refusal('suspending to disk is not emulated');
+      return startTask(call, 'qmpause', (vm) => power.pauseVm(call.context, vm.vmId, vm.options));
+    },
+  ),
   powerRoute('resume', { nocheck: flag, skiplock: flag }, async (call) => {
     await requireRunning(call);
     return startTask(call, 'qmresume', (vm) => power.resumeVm(call.context, vm.vmId, vm.options));

@@ -43,7 +43,8 @@ async function create({ context, caller, parameters }: Call): Promise<string> {
     throw refusal('HA resources are not emulated');
   }
   const { storage: defaultStorage, pool } = parameters;
-  if (defaultStorage !== undefined) caller.privileges.require(`/storage/${defaultStorage}`, ['Datastore.AllocateSpace']);
+  if (defaultStorage !== undefined)
+    caller.privileges.require(`/storage/${defaultStorage}`, ['Datastore.AllocateSpace']);
   return createVm(context, caller, {
     vmId: getVmId(parameters),
     values: pickOptions(parameters),

@@ -1,0 +1,121 @@
+// `rehearse break`: breaks something in the rehearsal, to see what happens and to practise.
+import { request } from 'node:http';
+import { resolveBlueprint } from '@labwright/core/blueprint/resolve-blueprint';
+import type { Blueprint } from '@labwright/core/blueprint/blueprint';
+import { LabwrightError } from '@labwright/core/errors/error';
+import { readLab } from '@labwright/core/lab/read-lab';
+import { makeLabClient } from '@labwright/daemon/api/client';
+import type { Command } from '../command.ts';
+import { exitCodes, type Program } from '../program.ts';
+import { proxmoxControlSocket } from '../rehearsal/lab-in-rehearsal.ts';
+import { serveSocket, type RunningRehearsal } from '../rehearsal/record.ts';
+
+type Thing = 'host' | 'machine';
+
+interface Breakage {
+  readonly name: string;
+  readonly thing: Thing;
+  readonly summary: string;
+  /** For the emulated host: of a machine, the one it runs on. */
+  readonly fault: (vmId: number) => object;
+}
+
+const breakages: readonly Breakage[] = [
+  {
+    name: 'host-down',
+    thing: 'host',
+    summary: 'the host goes off with its machines',
+    fault: () => ({ kind: 'host-down' }),
+  },
+  { name: 'host-up', thing: 'host', summary: 'the host comes back', fault: () => ({ kind: 'host-up' }) },
+  {
+    name: 'slow-tasks',
+    thing: 'host',
+    summary: 'every task takes 10 s more',
+    fault: () => ({ kind: 'slow-tasks', seconds: 10 }),
+  },
+  {
+    name: 'answer-596',
+    thing: 'host',
+    summary: 'the next five calls time out in the proxy',
+    fault: () => ({ kind: 'answer', status: 596, path: '/nodes/', times: 5 }),
+  },
+  {
+    name: 'power-cut',
+    thing: 'machine',
+    summary: 'the machine loses its power',
+    fault: (vmId) => ({ kind: 'power-cut', vmId }),
+  },
+  {
+    name: 'lock',
+    thing: 'machine',
+    summary: 'a backup job left its lock on the machine',
+    fault: (vmId) => ({ kind: 'lock-vm', vmId }),
+  },
+  { name: 'unlock', thing: 'machine', summary: 'the lock is gone', fault: (vmId) => ({ kind: 'unlock-vm', vmId }) },
+];
+
+export function breakCommand(getRehearsal: (program: Program) => Promise<RunningRehearsal>): Command {
+  return {
+    name: 'rehearse break',
+    argument: '[what...]',
+    summary: 'break something in the rehearsal; without words, lists what can be broken',
+    examples: [
+      'labwright rehearse break',
+      'labwright rehearse break host-down pve2',
+      'labwright rehearse break power-cut node101',
+    ],
+    run: async (program, { words: [what, target] }) => {
+      if (what === undefined) {
+        for (const { name, thing, summary } of breakages) {
+          program.terminal.out(`  ${`${name} ${thing.toUpperCase()}`.padEnd(20)} ${summary}\n`);
+        }
+        return exitCodes.done;
+      }
+      const rehearsal = await getRehearsal(program);
+      const blueprint = resolveBlueprint((await readLab(rehearsal.labFile)).lab, { rehearsal: true });
+      const breakage = breakages.find((each) => each.name === what);
+      if (breakage === undefined) throw usage(`"${what}" is nothing that can be broken`);
+      const { host, vmId } = await findTarget(program, rehearsal, blueprint, breakage, target ?? '');
+      await sendFault(proxmoxControlSocket(rehearsal.stateDirectory, host), breakage.fault(vmId));
+      program.terminal.err(`${target ?? ''}: ${breakage.summary}\n`);
+      return exitCodes.done;
+    },
+  };
+}
+
+async function findTarget(
+  program: Program,
+  rehearsal: RunningRehearsal,
+  blueprint: Blueprint,
+  breakage: Breakage,
+  target: string,
+): Promise<{ host: string; vmId: number }> {
+  const names = breakage.thing === 'host' ? blueprint.hosts : blueprint.machines;
+  if (!names.some((each) => each.name === target)) {
+    throw usage(`name a ${breakage.thing}: ${names.map((each) => each.name).join(', ')}`);
+  }
+  if (breakage.thing === 'host') return { host: target, vmId: 0 };
+  const { machines } = await makeLabClient(serveSocket(rehearsal.stateDirectory)).status(program.interrupt);
+  const machine = machines.find((each) => each.name === target);
+  if (machine?.host === undefined || machine.host === null) throw usage(`${target} does not exist yet`);
+  return { host: machine.host, vmId: machine.vmId };
+}
+
+async function sendFault(socketPath: string, fault: object): Promise<void> {
+  const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
+    const outgoing = request({ socketPath, method: 'POST', path: '/faults', agent: false }, (answer) => {
+      let body = '';
+      answer.setEncoding('utf8');
+      answer.on('data', (part: string) => (body += part));
+      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, text: body }));
+      answer.on('error', reject);
+    });
+    outgoing.on('error', reject);
+    outgoing.end(JSON.stringify(fault));
+  });
+  if (status !== 200) throw usage(`the emulated host refused: ${text}`);
+}
+
+const usage = (what: string): LabwrightError =>
+  new LabwrightError('LW0002', { what, fix: ['labwright rehearse break   lists what can be broken'] });
