@@ -1,6 +1,6 @@
 // From an intent to its end: plan, show, ask about what would be lost, run, and leave the outcome on the screen.
 import type { Intent } from '@labwright/core/contract/contract';
-import { LabwrightError } from '@labwright/core/errors/error';
+import { LabwrightError, type ErrorJson } from '@labwright/core/errors/error';
 import type { Plan } from '@labwright/core/plan/plan';
 import { randomHex } from '@labwright/core/ports/random';
 import type { LabClient } from '@labwright/daemon/api/client';
@@ -10,13 +10,50 @@ import { formatPlan } from './render/plan.ts';
 import { makeRunRenderer } from './render/run.ts';
 
 export async function applyIntent(program: Program, session: LabSession, intent: Intent): Promise<ExitCode> {
-  const { blueprint, client } = session;
-  const plan = await client.plan(intent, program.interrupt);
-  if (!program.options.json) program.terminal.out(formatPlan(plan, blueprint, program.terminal));
-  if (plan.steps.length === 0) return plan.problems.length > 0 ? exitCodes.failed : exitCodes.done;
+  return await showAndRun(program, session, await session.client.plan(intent, program.interrupt));
+}
+
+/**
+ * Applies what `plan` showed, and nothing else. Throws LW5001 when a new look gives another plan: its losses could not be
+ * asked about.
+ */
+export async function applyPlan(program: Program, session: LabSession, planId: string): Promise<ExitCode> {
+  const plan = await session.client.plan({ kind: 'up' }, program.interrupt);
+  if (plan.id === planId) return await showAndRun(program, session, plan);
+  throw new LabwrightError('LW5001', {
+    what: `plan ${planId} is not what the lab needs now`,
+    why: plan.steps.length === 0 ? 'there is nothing left to change' : `looking again gives plan ${plan.id}`,
+    fix: ['labwright plan   look again'],
+  });
+}
+
+async function showAndRun(program: Program, session: LabSession, plan: Plan): Promise<ExitCode> {
+  const { terminal, options } = program;
+  if (!options.json) terminal.out(formatPlan(plan, session.blueprint, { ...terminal.outStyle, isFull: false }));
+  const planned = plan.problems.length > 0 ? exitCodes.failed : exitCodes.done;
+  if (plan.steps.length === 0) {
+    if (options.json) printRun(program, { plan, outcome: 'done', errors: [] });
+    return planned;
+  }
   await confirmLoss(program, session, plan);
-  const exitCode = await runAndRender(program, client, plan.id);
-  return exitCode === exitCodes.done && plan.problems.length > 0 ? exitCodes.failed : exitCode;
+  const { outcome, errors } = await follow(program, session.client, plan.id);
+  if (options.json) printRun(program, { plan, outcome, errors });
+  const exitCode = exitCodeOfOutcome(outcome);
+  return exitCode === exitCodes.done ? planned : exitCode;
+}
+
+/** Follows a run to its end and leaves its summary on the screen. */
+export async function runAndRender(program: Program, client: LabClient, planId: string): Promise<ExitCode> {
+  return exitCodeOfOutcome((await follow(program, client, planId)).outcome);
+}
+
+function exitCodeOfOutcome(outcome: string): ExitCode {
+  if (outcome === 'done') return exitCodes.done;
+  return outcome === 'interrupted' ? exitCodes.interrupted : exitCodes.failed;
+}
+
+function printRun({ terminal }: Program, run: { plan: Plan; outcome: string; errors: readonly ErrorJson[] }): void {
+  terminal.out(`${JSON.stringify(run, undefined, 2)}\n`);
 }
 
 /**
@@ -30,32 +67,30 @@ async function confirmLoss(program: Program, { blueprint, location }: LabSession
   const name = blueprint.lab.split('+')[0] ?? '';
   const answer = await program.terminal.ask(`This loses ${lost.join(', ')} for good. Type ${name} to go on: `);
   if (answer?.trim() === name) return;
-  throw new LabwrightError('LW0003', {
-    what: 'nothing was changed',
-    why: answer === undefined ? `nobody is there to confirm the loss of ${lost.join(', ')}` : 'it was not confirmed',
-    fix: mustType ? ['run it in a terminal'] : ['the same command with --yes, after a look at the plan'],
-  });
+  const fix = mustType ? ['run it in a terminal'] : ['the same command with --yes, after a look at the plan'];
+  throw answer === undefined
+    ? new LabwrightError('LW0002', {
+        what: 'nothing was changed',
+        why: `nobody is there to confirm the loss of ${lost.join(', ')}`,
+        fix,
+      })
+    : new LabwrightError('LW0003', { what: 'nothing was changed', why: 'the loss was not confirmed' });
 }
 
-/** Follows a run to its end and leaves its summary on the screen. */
-export async function runAndRender(program: Program, client: LabClient, planId: string): Promise<ExitCode> {
-  const { terminal, clock, options } = program;
+async function follow(program: Program, client: LabClient, planId: string) {
+  const { terminal, clock } = program;
   const renderer = makeRunRenderer(terminal, clock);
   const ended = new AbortController();
   const ticking = tick(program, () => renderer.tick(), ended.signal);
   try {
-    const { outcome, errors } = await client.run({
+    return await client.run({
       planId,
       ticket: randomHex(program.random, 8),
-      emit: (event) => (options.json ? terminal.out(`${JSON.stringify(event)}\n`) : renderer.handle(event)),
+      // Talk goes to the error stream, so the one document of --json stays alone on the other.
+      emit: (event) => renderer.handle(event),
       interrupt: program.interrupt,
       signal: program.signal,
     });
-    if (outcome === 'done') return exitCodes.done;
-    renderer.close();
-    if (outcome === 'interrupted') terminal.err('Stopped in good order. To go on: labwright up\n');
-    else if (!options.json) terminal.err(`${errors.length} failed; the rest is done. To go on: labwright up\n`);
-    return outcome === 'interrupted' ? exitCodes.interrupted : exitCodes.failed;
   } finally {
     ended.abort();
     await ticking;

@@ -1,10 +1,12 @@
 // A command as data: help, completion and documentation come from the same table that runs it.
 import type { ExitCode, Program } from './program.ts';
 
-export interface CommandOption {
+interface CommandOption {
   /** As commander takes it: "--only <area>". */
   readonly flags: string;
   readonly summary: string;
+  /** Labwright itself uses it; not in the help. */
+  readonly isInternal?: boolean;
 }
 
 export interface CommandInput {
@@ -17,8 +19,12 @@ export interface Command {
   readonly name: string;
   /** "<name>", "[plan]", "<command...>" */
   readonly argument?: string;
+  /** One line, for the list of commands. */
   readonly summary: string;
+  /** For the command's own help, where there is more to say; lines of at most 78 characters. */
+  readonly description?: string;
   readonly options?: readonly CommandOption[];
+  /** "labwright plan   what it does": two or more spaces before a comment. */
   readonly examples: readonly string[];
   readonly run: (program: Program, input: CommandInput) => Promise<ExitCode>;
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import type { LabFile } from '@labwright/core/lab/read-lab';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -30,6 +31,11 @@ export function rehearsalFolder(folders: Folders, directory: string): string {
 /** The state of a lab on hardware, one for each lab file. */
 export function labFolder(folders: Folders, labFile: string, lab: string): string {
   return join(folders.state, 'labs', `${lab}-${shortDigest(labFile)}`);
+}
+
+/** Where `serve` of a lab on hardware answers commands. */
+export function hardwareSocket(folders: Folders, labFile: LabFile): string {
+  return join(labFolder(folders, labFile.path, labFile.lab.lab), 'serve.sock');
 }
 
 function shortDigest(text: string): string {

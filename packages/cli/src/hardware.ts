@@ -11,12 +11,9 @@ import type { Log } from '@labwright/core/ports/log';
 import { Secret } from '@labwright/core/ports/secret';
 import type { ServeOptions } from '@labwright/daemon/serve';
 import type { Credentials } from '@labwright/drivers/proxmox/credentials';
-import { labFolder } from './folders.ts';
+import type { TlsPolicy } from '@labwright/drivers/proxmox/tls-pin';
+import { hardwareSocket, labFolder } from './folders.ts';
 import type { Program } from './program.ts';
-
-export function hardwareSocket(program: Program, labFile: LabFile): string {
-  return join(labFolder(program.folders, labFile.path, labFile.lab.lab), 'serve.sock');
-}
 
 /** Reads the secrets the lab file names. Throws LW1003, and LW0005 for a CA file that cannot be read. */
 export async function serveOptionsOnHardware(
@@ -29,12 +26,10 @@ export async function serveOptionsOnHardware(
     blueprint: resolveBlueprint(labFile.lab, { rehearsal: false }),
     credentials: await readCredentials(program, labFile),
     expect: 'hardware',
-    ...(tls === 'pinned'
-      ? {}
-      : { tls: { kind: 'ca' as const, pem: await readCa(resolve(labFile.directory, tls.ca)) } }),
+    ...(tls === 'pinned' ? {} : { tls: await readCaPolicy(labFile.directory, tls.ca) }),
     stateDirectory: labFolder(program.folders, labFile.path, labFile.lab.lab),
     cacheDirectory: program.folders.cache,
-    socket: hardwareSocket(program, labFile),
+    socket: hardwareSocket(program.folders, labFile),
     boot,
     clock: program.clock,
     random: program.random,
@@ -42,7 +37,8 @@ export async function serveOptionsOnHardware(
   };
 }
 
-async function readCredentials(program: Program, labFile: LabFile): Promise<Credentials> {
+/** The login that the lab file refers to. Throws LW1003. */
+export async function readCredentials(program: Program, labFile: LabFile): Promise<Credentials> {
   const { proxmox } = labFile.lab;
   const encrypted = await openEncryptedSecrets(program, labFile);
   const sources = {
@@ -65,14 +61,14 @@ async function readCredentials(program: Program, labFile: LabFile): Promise<Cred
 }
 
 /** "USER@REALM!TOKENID=UUID", as Proxmox shows it once. */
-export function parseToken(secret: Secret): Credentials {
+function parseToken(secret: Secret): Credentials {
   const match = /^([^\s=!@]+@[^\s=!@]+![^\s=!]+)=(\S+)$/.exec(secret.reveal());
   const [, id, value] = match ?? [];
   if (id !== undefined && value !== undefined) return { kind: 'token', id, secret: new Secret(value) };
   throw new LabwrightError('LW1003', {
     what: 'the secret proxmox.token is not an API token',
     why: 'a token is written USER@REALM!TOKENID=UUID',
-    fix: ['pveum user token add labwright@pve cli --privsep 0   shows the two parts, once'],
+    fix: ['pveum user token add labwright@pve cli --privsep 0   shows both parts, once'],
   });
 }
 
@@ -94,9 +90,11 @@ async function openEncryptedSecrets(program: Program, labFile: LabFile): Promise
   return await readEncryptedSecrets(files, decryptAge, program.interrupt);
 }
 
-async function readCa(path: string): Promise<string> {
+/** Throws LW0005. */
+export async function readCaPolicy(directory: string, file: string): Promise<TlsPolicy> {
+  const path = resolve(directory, file);
   try {
-    return await readFile(path, 'utf8');
+    return { kind: 'ca', pem: await readFile(path, 'utf8') };
   } catch (cause) {
     throw new LabwrightError('LW0005', {
       what: 'the certificate authority of Proxmox could not be read',

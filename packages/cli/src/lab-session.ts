@@ -5,11 +5,11 @@ import { readLab, type LabFile } from '@labwright/core/lab/read-lab';
 import { LabwrightError } from '@labwright/core/errors/error';
 import { makeLabClient, type LabClient } from '@labwright/daemon/api/client';
 import { isServed } from '@labwright/daemon/api/socket';
-import { serveLab } from '@labwright/daemon/serve';
-import { hardwareSocket, serveOptionsOnHardware } from './hardware.ts';
+import { hardwareSocket } from './folders.ts';
 import { makeLineLog } from './line-log.ts';
 import { locateLab, type LabLocation } from './lab-location.ts';
 import type { Program } from './program.ts';
+import { plural, wrap } from './render/text.ts';
 import { serveSocket } from './rehearsal/record.ts';
 
 export interface LabSession {
@@ -36,12 +36,12 @@ export async function withLab<Result>(
   const location = await locateLab(program);
   const labFile = await readLab(location.labFile);
   const blueprint = resolveBlueprint(labFile.lab, { rehearsal: location.kind === 'rehearsal' });
-  if (!program.options.json) program.terminal.err(`${describeLab(blueprint, labFile)}\n`);
+  if (!program.options.json) program.terminal.err(describeLab(blueprint, labFile, program.terminal.errStyle.columns));
   const session = { location, labFile, blueprint };
   if (location.kind === 'rehearsal') {
     return await work({ ...session, client: makeLabClient(serveSocket(location.rehearsal.stateDirectory)) });
   }
-  const socket = hardwareSocket(program, labFile);
+  const socket = hardwareSocket(program.folders, labFile);
   if (await isServed(socket)) return await work({ ...session, client: makeLabClient(socket) });
   if (labFile.lab.serve !== undefined && needs.boot && !program.options.withoutServe) {
     throw new LabwrightError('LW5003', {
@@ -51,6 +51,11 @@ export async function withLab<Result>(
       fix: ['run the command there', 'or, if it is gone for good: the same command with --without-serve'],
     });
   }
+  // Loaded only where the work is done here: most commands ask somebody who runs.
+  const [{ serveLab }, { serveOptionsOnHardware }] = await Promise.all([
+    import('@labwright/daemon/serve'),
+    import('./hardware.ts'),
+  ]);
   const log = makeLineLog(program.terminal, program.clock, program.options.debug ? 'debug' : 'error');
   const lab = await serveLab(await serveOptionsOnHardware(program, labFile, { ...needs, log }), program.signal);
   try {
@@ -60,10 +65,10 @@ export async function withLab<Result>(
   }
 }
 
-/** "home, in rehearsal · 3 hosts, 3 machines · lab.yaml" */
-export function describeLab(blueprint: Blueprint, labFile: LabFile): string {
+/** "home, in rehearsal · 3 hosts, 3 machines · lab.yaml", in lines of at most that many columns. */
+export function describeLab(blueprint: Blueprint, labFile: LabFile, columns: number): string {
   const [name = '', rehearsal] = blueprint.lab.split('+');
-  const hosts = `${blueprint.hosts.length} ${blueprint.hosts.length === 1 ? 'host' : 'hosts'}`;
-  const machines = `${blueprint.machines.length} ${blueprint.machines.length === 1 ? 'machine' : 'machines'}`;
-  return `${name}${rehearsal === undefined ? '' : ', in rehearsal'} · ${hosts}, ${machines} · ${labFile.path}`;
+  const counts = `${plural(blueprint.hosts.length, 'host')}, ${plural(blueprint.machines.length, 'machine')}`;
+  const text = `${name}${rehearsal === undefined ? '' : ', in rehearsal'} · ${counts} · ${labFile.path}`;
+  return `${wrap(text, columns, '  ').join('\n')}\n`;
 }

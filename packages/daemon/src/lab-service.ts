@@ -42,6 +42,8 @@ export interface RunOptions {
 
 export interface LabService {
   readonly blueprint: Blueprint;
+  /** Looks at the hypervisors, so that whoever is told of each look knows the lab before anything else happens. */
+  look(signal: AbortSignal): Promise<void>;
   status(signal: AbortSignal): Promise<LabStatus>;
   /** Looks, plans and saves the plan under its id. */
   plan(intent: Intent, signal: AbortSignal): Promise<Plan>;
@@ -85,6 +87,7 @@ export function makeLabService(options: LabServiceOptions): LabService {
   return {
     blueprint,
     plan,
+    look: async (signal) => void (await observe(signal)),
     status: async (signal) => formatStatus(blueprint, await observe(signal), store),
     run: async (runOptions) => {
       if (running !== undefined) {

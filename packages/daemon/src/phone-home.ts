@@ -42,15 +42,22 @@ export function parsePhoneHome(bytes: Uint8Array, blueprint: Blueprint): PhoneHo
   return { kind: 'call', machine, body: body.data };
 }
 
-/** The signature is the hex HMAC-SHA-256 of the body under the key's 32 bytes. */
+/**
+ * The signature is the hex HMAC-SHA-256 of the body under the key's 32 bytes. A VM that is gone or has no such key refuses
+ * every call: a signature under an empty key is one that anybody can make.
+ */
 export function judgePhoneHome(
   call: Extract<PhoneHomeCall, { kind: 'call' }>,
   bytes: Uint8Array,
   signature: string,
-  key: Secret,
+  key: Secret | undefined,
   at: number,
 ): PhoneHomeJudgement {
-  const expected = createHmac('sha256', Buffer.from(key.reveal(), 'hex')).update(bytes).digest();
+  const keyHex = key?.reveal() ?? '';
+  if (!/^[0-9a-f]{64}$/.test(keyHex)) {
+    return { kind: 'refused', status: 401, reason: `the VM of ${call.machine.name} holds no key to check it with` };
+  }
+  const expected = createHmac('sha256', Buffer.from(keyHex, 'hex')).update(bytes).digest();
   const given = /^[0-9a-f]{64}$/i.test(signature) ? Buffer.from(signature, 'hex') : Buffer.alloc(0);
   if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
     return { kind: 'refused', status: 401, reason: `the signature is not that of ${call.machine.name}` };

@@ -6,7 +6,6 @@ import type { Blueprint } from '@labwright/core/blueprint/blueprint';
 import type { Clock } from '@labwright/core/ports/clock';
 import type { Log } from '@labwright/core/ports/log';
 import type { Random } from '@labwright/core/ports/random';
-import { Secret } from '@labwright/core/ports/secret';
 import { connectProxmox, type ProxmoxConnection } from '@labwright/drivers/proxmox/connection';
 import type { Credentials } from '@labwright/drivers/proxmox/credentials';
 import { fetchOwnVm } from '@labwright/drivers/proxmox/find-vm';
@@ -54,8 +53,9 @@ export interface ServingLab {
 }
 
 /**
- * Resolves when the socket answers. Throws LW5003 when another Labwright holds it, and what the boot servers and the store
- * throw; whatever was opened is closed again then.
+ * Resolves when the socket answers. Throws LW5003 when another Labwright holds it, what the boot servers and the store
+ * throw, and before it boots machines what the hypervisors answer (LW2001 when none does); whatever was opened is closed
+ * again then.
  */
 export async function serveLab(options: ServeOptions, signal: AbortSignal): Promise<ServingLab> {
   const { blueprint, clock, random, log } = options;
@@ -81,6 +81,7 @@ export async function serveLab(options: ServeOptions, signal: AbortSignal): Prom
     });
     closers.push(() => connection.close());
     const bus = makeEventBus();
+    recordBoots(bus, store, log, ended);
     const identity = await readOrCreateSshIdentity(join(options.stateDirectory, 'ssh_ed25519'));
     const knowledge = makeBootKnowledge(blueprint);
     const service = makeLabService({
@@ -104,6 +105,9 @@ export async function serveLab(options: ServeOptions, signal: AbortSignal): Prom
       ]),
     });
     if (options.boot) {
+      // Before the first packet is answered: a machine that is to be installed anew, as the mark on its VM says, would
+      // otherwise boot what it has.
+      await service.look(ended);
       const world = { blueprint, connection, store, clock, signal: ended };
       const netboot = await startNetboot(await bootOptions(options, world, { bus, knowledge, identity }), ended);
       closers.push(() => netboot.close());
@@ -157,6 +161,14 @@ async function bootOptions(
   };
 }
 
+/** Boots are history too; the events of runs are journaled by the engine itself. */
+function recordBoots(bus: EventBus, store: Store, log: Log, signal: AbortSignal): void {
+  bus.listen((event) => {
+    if (event.type !== 'boot') return;
+    store.append(event).catch((error: unknown) => log.error('an event was not recorded', { error: String(error) }));
+  }, signal);
+}
+
 function readiness(options: ServeOptions, bus: EventBus, store: Store, identity: SshIdentity) {
   const { blueprint, clock } = options;
   return {
@@ -199,11 +211,13 @@ async function answerPhoneHome(body: Uint8Array, signature: string, world: Phone
   const call = parsePhoneHome(body, blueprint);
   if (call.kind === 'refused') return call;
   const vm = await fetchOwnVm(connection, { vmId: call.machine.vmId, lab: blueprint.lab }, signal);
-  const key = vm?.config.phoneHomeKey ?? new Secret('');
-  const judgement = judgePhoneHome(call, body, signature, key, clock.now());
+  const judgement = judgePhoneHome(call, body, signature, vm?.config.phoneHomeKey, clock.now());
   if (judgement.kind === 'refused') return judgement;
-  store.saveReport(judgement.report);
-  return { status: 204, machine: judgement.machine.name };
+  const { machine, report } = judgement;
+  // It repeats itself every few minutes; only the first call of a boot is news.
+  const isNews = !store.currentReports().some((each) => each.name === machine.name && each.bootId === report.bootId);
+  store.saveReport(report);
+  return isNews ? { status: 204, machine: machine.name } : { status: 204 };
 }
 
 /** known_hosts for people's ssh, written anew as a whole whenever a machine said its key. */

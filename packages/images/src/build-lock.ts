@@ -1,99 +1,52 @@
-// One builder at a time for one thing in the cache. The lock file names a process by id and start time, so a killed builder blocks nobody.
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { randomHex } from '@labwright/core/ports/random';
-import { systemClock, systemRandom } from '@labwright/core/ports/system';
+// One builder at a time for one thing in the cache, by a lock of the kernel's on a file (flock(2), taken by util-linux's flock):
+// it ends with its holder however that ends, and holds between processes that do not see each other, such as a rehearsal's
+// `serve` in a process namespace of its own and a command outside.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { missingProgram } from './program.ts';
 
 export interface BuildLock {
   release(): Promise<void>;
 }
 
-/**
- * Waits until the lock is ours. `onWait` is called once, with the process that has it.
- * Creating is one link(2) of a complete file; a dead holder's file is first renamed away, which only one waiter can do.
- */
-export async function acquireBuildLock(
-  path: string,
-  signal: AbortSignal,
-  onWait: (holder: number) => void,
-): Promise<BuildLock> {
-  const own = `${path}.${process.pid}-${randomHex(systemRandom, 4)}`;
-  const holder = { pid: process.pid, startTime: await readStartTime(process.pid) };
-  await writeFile(own, JSON.stringify(holder));
+/** Waits until the lock is ours; `onWait` is called once if somebody has it. The file stays: removing it would split the lock. */
+export async function acquireBuildLock(path: string, signal: AbortSignal, onWait: () => void): Promise<BuildLock> {
+  signal.throwIfAborted();
+  const lock = (await tryHold(path, ['--nonblock'], signal)) ?? (onWait(), await tryHold(path, [], signal));
+  signal.throwIfAborted();
+  if (lock === undefined) throw new Error(`flock did not lock ${path}`);
+  return lock;
+}
+
+// The holder is a `cat` that says a byte when the lock is taken and lives as long as its input: until we close it, or die.
+const holder = 'printf l; exec cat >/dev/null';
+
+async function tryHold(path: string, options: readonly string[], signal: AbortSignal): Promise<BuildLock | undefined> {
+  signal.throwIfAborted();
+  const child = spawn('flock', ['--exclusive', '--no-fork', ...options, path, 'sh', '-c', holder], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  const ended = once(child, 'exit');
+  const cancel = (): void => void child.kill('SIGKILL');
+  signal.addEventListener('abort', cancel, { once: true });
   try {
-    let told = false;
-    for (;;) {
-      signal.throwIfAborted();
-      if (await tryLink(own, path)) return { release: () => rm(path, { force: true }) };
-      const current = await readHolder(path);
-      if (current === undefined) continue;
-      if ((await readStartTime(current.pid)) === current.startTime && current.startTime !== undefined) {
-        if (!told) onWait(current.pid);
-        told = true;
-        await systemClock.sleep(300, signal);
-      } else {
-        await removeStale(path, current, `${own}.stale`);
-      }
-    }
+    const taken = await new Promise<boolean>((resolve, reject) => {
+      child.once('error', (error) =>
+        reject(isErrno(error, 'ENOENT') ? missingProgram('flock', 'apt-get install util-linux', error) : error),
+      );
+      child.stdout.once('data', () => resolve(true));
+      child.once('close', () => resolve(false));
+    });
+    if (!taken) return undefined;
   } finally {
-    await rm(own, { force: true });
+    signal.removeEventListener('abort', cancel);
   }
-}
-
-interface Holder {
-  readonly pid: number;
-  readonly startTime: string | undefined;
-}
-
-async function tryLink(from: string, to: string): Promise<boolean> {
-  try {
-    await link(from, to);
-    return true;
-  } catch (error) {
-    if (isErrno(error, 'EEXIST')) return false;
-    throw error;
-  }
-}
-
-async function readHolder(path: string): Promise<Holder | undefined> {
-  try {
-    const parsed: unknown = JSON.parse(await readFile(path, 'utf8'));
-    if (typeof parsed === 'object' && parsed !== null && 'pid' in parsed && typeof parsed.pid === 'number') {
-      const startTime = 'startTime' in parsed && typeof parsed.startTime === 'string' ? parsed.startTime : undefined;
-      return { pid: parsed.pid, startTime };
-    }
-    return { pid: 0, startTime: undefined };
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    // Not JSON: written by something else, or cut short by a full disk; nobody holds it.
-    if (error instanceof SyntaxError) return { pid: 0, startTime: undefined };
-    throw error;
-  }
-}
-
-async function removeStale(path: string, stale: Holder, aside: string): Promise<void> {
-  try {
-    await rename(path, aside);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return;
-    throw error;
-  }
-  // Another waiter may have been faster and its fresh lock was what we renamed: it goes back.
-  const moved = await readHolder(aside);
-  if (moved !== undefined && (moved.pid !== stale.pid || moved.startTime !== stale.startTime))
-    await tryLink(aside, path);
-  await rm(aside, { force: true });
-}
-
-/** When a process started, in clock ticks since boot (proc(5), stat field 22); undefined when there is none. */
-async function readStartTime(pid: number): Promise<string | undefined> {
-  try {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    // The name in parentheses may hold spaces and parentheses itself.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  } catch (error) {
-    if (isErrno(error, 'ENOENT') || isErrno(error, 'ESRCH')) return undefined;
-    throw error;
-  }
+  return {
+    release: async () => {
+      child.stdin.end();
+      await ended;
+    },
+  };
 }
 
 export function isErrno(error: unknown, code: string): boolean {

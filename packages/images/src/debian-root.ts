@@ -48,13 +48,13 @@ export async function ensureDebianRoot(spec: DebianRootSpec, context: BuildConte
     });
   }
   await mkdir(roots, { recursive: true });
-  const lock = await acquireBuildLock(`${directory}.lock`, context.signal, (holder) =>
-    context.onProgress(`waiting for process ${holder}, which is building the Debian root "${spec.name}"`),
+  const lock = await acquireBuildLock(`${directory}.lock`, context.signal, () =>
+    context.onProgress(`waiting for another Labwright, which is building the Debian root "${spec.name}"`),
   );
   try {
     if (await exists(directory)) return { directory, key };
     await removeLeftovers(directory, context.signal);
-    const building = `${directory}.building-${process.pid}`;
+    const building = `${directory}.building`;
     await build(spec, building, context);
     await rename(building, directory);
     return { directory, key };
@@ -133,7 +133,7 @@ export function mmdebstrapArguments(
 
 /** Unfinished trees of builders that are gone: only called with the lock held. Never crosses into a mounted file system. */
 async function removeLeftovers(directory: string, signal: AbortSignal): Promise<void> {
-  const prefix = `${basename(directory)}.building-`;
+  const prefix = `${basename(directory)}.building`;
   const leftovers = (await readdir(dirname(directory))).filter((name) => name.startsWith(prefix));
   for (const name of leftovers) {
     await runOrFail(

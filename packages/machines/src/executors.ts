@@ -7,8 +7,10 @@ import { invariant } from '@labwright/core/errors/error';
 import type { Json } from '@labwright/core/plan/step';
 import { randomHex, type Random } from '@labwright/core/ports/random';
 import { Secret } from '@labwright/core/ports/secret';
-import type { ChangeOptions } from '@labwright/drivers/proxmox/change';
+import { vmStatusCall } from '@labwright/drivers/proxmox/calls/vm';
+import type { ChangeOptions, VmTarget } from '@labwright/drivers/proxmox/change';
 import type { ProxmoxConnection } from '@labwright/drivers/proxmox/connection';
+import { fetchOwnVm } from '@labwright/drivers/proxmox/find-vm';
 import { createVm, destroyVm, growDisk, shutdownVm, startVm, updateVm } from '@labwright/drivers/proxmox/lifecycle';
 import type { SmbiosIdentity, VmSpec } from '@labwright/drivers/proxmox/vm-config';
 import { formatTaskProgress } from './task-progress.ts';
@@ -18,7 +20,10 @@ export interface MachineExecutorOptions {
   readonly blueprint: Blueprint;
   readonly connection: ProxmoxConnection;
   readonly random: Random;
-  /** Called before a machine starts or goes: what it said of itself no longer counts. */
+  /**
+   * Called once a machine is down or about to start: what it said of itself no longer counts. Never for one that goes on
+   * running, also when we are killed the moment after: it would be waited for and has nothing more to say.
+   */
   readonly outdated: (machine: HostName) => void;
   readonly destroyed: (machine: HostName) => void;
   /** The generation that its next boot is to install. */
@@ -58,7 +63,8 @@ export function makeMachineExecutors(options: MachineExecutorOptions): ReadonlyM
     [
       'vm.start',
       work<VmInput>(async (input, change) => {
-        options.outdated(machineOf(input).name);
+        // One that runs already has maybe spoken, and will not do so again.
+        if (!(await isRunning(connection, target(input), change.signal))) options.outdated(machineOf(input).name);
         const { outcome } = await startVm(connection, target(input), change);
         return outcome === 'changed' ? 'started' : 'runs already';
       }),
@@ -81,8 +87,8 @@ export function makeMachineExecutors(options: MachineExecutorOptions): ReadonlyM
     [
       'vm.cycle',
       work<VmInput>(async (input, change) => {
-        options.outdated(machineOf(input).name);
         await shutdownVm(connection, target(input), change);
+        options.outdated(machineOf(input).name);
         await startVm(connection, target(input), change);
         return 'shut down and started';
       }),
@@ -90,8 +96,8 @@ export function makeMachineExecutors(options: MachineExecutorOptions): ReadonlyM
     [
       'vm.shutdown',
       work<VmInput>(async (input, change) => {
-        options.outdated(machineOf(input).name);
         await shutdownVm(connection, target(input), change);
+        options.outdated(machineOf(input).name);
         return 'shut down';
       }),
     ],
@@ -123,6 +129,13 @@ export function makeMachineExecutors(options: MachineExecutorOptions): ReadonlyM
       }),
     ],
   ]);
+}
+
+async function isRunning(connection: ProxmoxConnection, target: VmTarget, signal: AbortSignal): Promise<boolean> {
+  const vm = await fetchOwnVm(connection, target, signal);
+  if (vm === undefined) return false;
+  const { status } = await connection.request(vmStatusCall({ node: vm.node, vmid: vm.vmid }), { signal });
+  return status === 'running';
 }
 
 function makeVmSpec(lab: LabId, machine: MachineBlueprint, input: VmCreateInput, random: Random): VmSpec {

@@ -2,6 +2,7 @@
 import type { LabId } from '@labwright/core/addresses/names';
 import type { HypervisorFacts } from '@labwright/core/facts/hypervisors';
 import { notOurs, parseMark } from '@labwright/drivers/proxmox/mark';
+import { isBeingMade } from './own-vm.ts';
 
 export type VmFacet = 'presence' | 'status' | 'cores' | 'memoryMiB' | 'diskGiB' | 'generation';
 
@@ -24,7 +25,8 @@ export function listFactEntries(
       continue;
     }
     const marked = { vmId: vm.vmId, host: vm.host, tags: vm.tags, description: vm.config.description };
-    entries.set(entryOf(vmId, 'presence'), notOurs(marked, lab) === undefined ? 'ours' : 'foreign');
+    const owned = notOurs(marked, lab) === undefined ? 'ours' : 'foreign';
+    entries.set(entryOf(vmId, 'presence'), isBeingMade(vm) ? 'being made' : owned);
     entries.set(entryOf(vmId, 'status'), vm.status);
     entries.set(entryOf(vmId, 'cores'), String(vm.config.cores));
     entries.set(entryOf(vmId, 'memoryMiB'), String(vm.config.memoryMiB));

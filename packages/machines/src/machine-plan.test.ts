@@ -50,6 +50,33 @@ describe('planMachines', () => {
     expect(plan.problems.map((problem) => problem.code)).toEqual(['LW2008']);
   });
 
+  test('a VM that is being made is waited for, whoever began it', () => {
+    const { config } = makeVm(101);
+    const halfMade = makeVm(101, {
+      status: 'stopped',
+      tags: [],
+      config: { ...config!, description: '', lock: 'create' },
+    });
+    const blueprint = makeBlueprint([makeMachine(101)]);
+    const plan = planFor(blueprint, modelOf(halfMade));
+    expect(plan.problems).toEqual([]);
+    expect(plan.steps.map((step) => step.id)).toEqual([
+      'vm.create node101',
+      'vm.start node101',
+      'machine.ready node101',
+    ]);
+    expect(plan.steps[0]).toMatchObject({ input: { host: 'pve1' } });
+    // It may be done, and turn out to be ours or not, before the plan is run: the step itself judges that.
+    const after = listFactEntries(lab, makeHypervisors(blueprint, [makeVm(101)]), [101]);
+    expect(movedReliances(plan, after)).toEqual([]);
+  });
+
+  test('a start alone relies on nothing, since a start before it may have been under way', () => {
+    const stopped = makeVm(101, { status: 'stopped' });
+    const [start] = planFor(makeBlueprint([makeMachine(101)]), modelOf(stopped)).steps;
+    expect(start).toMatchObject({ kind: 'vm.start', relies: [] });
+  });
+
   test('a VM of another lab outside our file is left alone; one of ours is destroyed, and what is lost is named', () => {
     const other = makeVm(200, {
       tags: ['labwright', 'lab-other'],

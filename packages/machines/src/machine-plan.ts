@@ -7,10 +7,11 @@ import type { MachineFacts, MachineReport } from '@labwright/core/facts/machines
 import type { AreaPlan } from '@labwright/core/plan/plan';
 import type { Step } from '@labwright/core/plan/step';
 import { isOurs, parseMark } from '@labwright/drivers/proxmox/mark';
-import { assertOwn, type OwnVmFacts } from './own-vm.ts';
+import { assertOwn, isBeingMade, type OwnVmFacts } from './own-vm.ts';
 import { findLossShortfalls, measureRoom, placeMachine } from './placement.ts';
 import {
   planCreate,
+  planCreateFollowed,
   planCycle,
   planDestroy,
   planReady,
@@ -41,10 +42,11 @@ export function planMachines(blueprint: Blueprint, facts: MachineFactsInput): Ar
       if (vm === undefined) {
         const host = placeMachine(machine, rooms);
         placed.set(machine.name, host);
-        steps.push(...planNew(blueprint, machine, host));
+        steps.push(...planNew(planCreate(blueprint, machine, host), machine));
       } else {
         placed.set(machine.name, vm.host);
-        steps.push(...planPresent(machine, assertOwn(blueprint.lab, machine, vm), reports.get(machine.name)));
+        if (isBeingMade(vm)) steps.push(...planNew(planCreateFollowed(blueprint, machine, vm.host), machine));
+        else steps.push(...planPresent(machine, assertOwn(blueprint.lab, machine, vm), reports.get(machine.name)));
       }
     } catch (error) {
       problems.push(asLabwrightError(error).toJSON());
@@ -57,8 +59,7 @@ export function planMachines(blueprint: Blueprint, facts: MachineFactsInput): Ar
   return { steps, problems, notes: [...shortfalls].map(formatShortfall) };
 }
 
-function planNew(blueprint: Blueprint, machine: MachineBlueprint, host: HostName): readonly Step[] {
-  const create = planCreate(blueprint, machine, host);
+function planNew(create: Step, machine: MachineBlueprint): readonly Step[] {
   const start = planStart(machine, 'it is new', [create.id], []);
   return [create, start, planReady(machine, 1, 'it is new', [start.id])];
 }
@@ -78,7 +79,9 @@ function planPresent(machine: MachineBlueprint, vm: OwnVmFacts, report: MachineR
   if (changes.length > 0) steps.push(planUpdate(machine, vm, changes, needs()));
   if (vm.config.diskGiB < machine.diskGiB) steps.push(planResize(machine, vm, needs()));
   if (vm.status === 'stopped') {
-    steps.push(planStart(machine, 'it is stopped', needs(), [relyOn(vm, 'status', 'stopped')]));
+    // A start that a run before this one asked for may be under way: alone it harms nobody to find it done.
+    const relies = steps.length === 0 ? [] : [relyOn(vm, 'status', 'stopped')];
+    steps.push(planStart(machine, 'it is stopped', needs(), relies));
     steps.push(planReady(machine, generation, 'it was stopped', needs()));
   } else if (changes.length > 0 || isWaitingForRestart(vm)) {
     steps.push(planCycle(machine, needs()));

@@ -10,6 +10,14 @@ export interface OwnVmFacts extends VmFacts {
   readonly config: NonNullable<VmFacts['config']>;
 }
 
+/**
+ * While Proxmox makes a VM its configuration is nothing but a lock and carries no mark yet, ours or anybody's: a creation
+ * that outlived the run that asked for it looks so. Whose it is shows when it is done.
+ */
+export function isBeingMade({ config }: VmFacts): boolean {
+  return config?.lock === 'create' && config.description === '';
+}
+
 /** Undefined when the number is free. Throws LW2001 when its host is down, LW2008 when it is not ours. */
 export function findOwnVm(lab: LabId, machine: MachineBlueprint, facts: HypervisorFacts): OwnVmFacts | undefined {
   const vm = facts.vms.find((each) => each.vmId === machine.vmId);

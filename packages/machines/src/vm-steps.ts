@@ -52,6 +52,20 @@ export function planCreate(blueprint: Blueprint, machine: MachineBlueprint, host
   });
 }
 
+/**
+ * For a VM that Proxmox is making right now: the step waits for that, and refuses what comes of it if it is not ours. It
+ * relies on nothing, because the creation may end at any moment.
+ */
+export function planCreateFollowed(blueprint: Blueprint, machine: MachineBlueprint, host: HostName): Step {
+  const create = planCreate(blueprint, machine, host);
+  return {
+    ...create,
+    title: `see the creation of ${machine.name} on ${host} through`,
+    reason: 'it was begun before',
+    relies: [],
+  };
+}
+
 export function planUpdate(
   machine: MachineBlueprint,
   vm: OwnVmFacts,

@@ -1,31 +1,29 @@
 // `explain`: what an error code means and what to do, without a network.
 import { LabwrightError } from '@labwright/core/errors/error';
-import { explainError } from '@labwright/core/errors/explain';
+import { explainError, isErrorCode } from '@labwright/core/errors/explain';
 import { errorTable } from '@labwright/core/errors/table';
-import type { Command } from '../command.ts';
-import { exitCodes } from '../program.ts';
+import { nearestName } from '@labwright/core/lab/nearest-name';
+import type { CommandInput } from '../command.ts';
+import { exitCodes, type ExitCode, type Program } from '../program.ts';
+import { hang } from '../render/text.ts';
 
-export const explainCommand: Command = {
-  name: 'explain',
-  argument: '[code]',
-  summary: 'what an error code means and what to do; without a code, all of them',
-  examples: ['labwright explain LW3001', 'labwright explain'],
-  run: async (program, { words }) => {
-    const [code] = words;
-    const { terminal, options } = program;
-    if (code === undefined) {
-      const rows = Object.entries(errorTable);
-      if (options.json) terminal.out(`${JSON.stringify(errorTable, undefined, 2)}\n`);
-      else for (const [each, { title }] of rows) terminal.out(`${each}  ${title}\n`);
-      return exitCodes.done;
-    }
-    const wanted = code.toUpperCase();
-    const row = Object.entries(errorTable).find(([each]) => each === wanted)?.[1];
-    if (row === undefined) {
-      throw new LabwrightError('LW0002', { what: `there is no error code ${code}`, fix: ['labwright explain'] });
-    }
-    const text = explainError(wanted as keyof typeof errorTable);
-    terminal.out(options.json ? `${JSON.stringify({ code: wanted, ...row, text }, undefined, 2)}\n` : text);
+export async function explain({ terminal, options }: Program, { words: [word] }: CommandInput): Promise<ExitCode> {
+  if (word === undefined) {
+    const lines = Object.entries(errorTable).flatMap(([code, { title }]) =>
+      hang(`${code}  `, title, terminal.outStyle.columns),
+    );
+    terminal.out(options.json ? `${JSON.stringify(errorTable, undefined, 2)}\n` : `${lines.join('\n')}\n`);
     return exitCodes.done;
-  },
-};
+  }
+  const code = word.toUpperCase();
+  if (!isErrorCode(code)) {
+    const meant = nearestName(code, Object.keys(errorTable));
+    throw new LabwrightError('LW0002', {
+      what: `there is no error code ${word}`,
+      fix: [...(meant === undefined ? [] : [`labwright explain ${meant}`]), 'labwright explain   lists them all'],
+    });
+  }
+  const text = explainError(code);
+  terminal.out(options.json ? `${JSON.stringify({ code, ...errorTable[code], text }, undefined, 2)}\n` : text);
+  return exitCodes.done;
+}

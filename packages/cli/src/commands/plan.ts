@@ -1,28 +1,23 @@
 // `plan`: what would have to change, and nothing is changed.
 import { countChanges, estimatePlanMs } from '@labwright/core/plan/plan';
-import type { Command } from '../command.ts';
+import type { CommandInput } from '../command.ts';
 import { withLab } from '../lab-session.ts';
-import { exitCodes } from '../program.ts';
+import { exitCodes, type ExitCode, type Program } from '../program.ts';
 import { formatPlan } from '../render/plan.ts';
 
-export const planCommand: Command = {
-  name: 'plan',
-  summary: 'compare the lab file with what is there',
-  options: [{ flags: '--exit-code', summary: 'exit with 3 when there is something to change' }],
-  examples: ['labwright plan', 'labwright plan --exit-code'],
-  run: async (program, { flags }) => {
-    const { blueprint, plan } = await withLab(program, { boot: false }, async ({ blueprint, client }) => ({
-      blueprint,
-      plan: await client.plan({ kind: 'up' }, program.interrupt),
-    }));
-    if (program.options.json) {
-      const summary = { counts: countChanges(plan), estimateMs: estimatePlanMs(plan) };
-      program.terminal.out(`${JSON.stringify({ ...plan, ...summary }, undefined, 2)}\n`);
-    } else {
-      program.terminal.out(formatPlan(plan, blueprint, program.terminal));
-      if (plan.steps.length > 0) program.terminal.err(`  labwright up ${plan.id}    apply exactly this\n`);
-    }
-    if (plan.problems.length > 0) return exitCodes.failed;
-    return flags['exitCode'] === true && plan.steps.length > 0 ? exitCodes.changesPending : exitCodes.done;
-  },
-};
+export async function plan(program: Program, { flags }: CommandInput): Promise<ExitCode> {
+  const { blueprint, made } = await withLab(program, { boot: false }, async ({ blueprint, client }) => ({
+    blueprint,
+    made: await client.plan({ kind: 'up' }, program.interrupt),
+  }));
+  const { terminal, options } = program;
+  if (options.json) {
+    const summary = { counts: countChanges(made), estimateMs: estimatePlanMs(made) };
+    terminal.out(`${JSON.stringify({ ...made, ...summary }, undefined, 2)}\n`);
+  } else {
+    terminal.out(formatPlan(made, blueprint, { ...terminal.outStyle, isFull: flags['full'] === true }));
+    if (made.steps.length > 0) terminal.err(`  labwright up ${made.id}   apply exactly this\n`);
+  }
+  if (made.problems.length > 0) return exitCodes.failed;
+  return flags['exitCode'] === true && made.steps.length > 0 ? exitCodes.changesPending : exitCodes.done;
+}

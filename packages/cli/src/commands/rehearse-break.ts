@@ -5,10 +5,11 @@ import type { Blueprint } from '@labwright/core/blueprint/blueprint';
 import { LabwrightError } from '@labwright/core/errors/error';
 import { readLab } from '@labwright/core/lab/read-lab';
 import { makeLabClient } from '@labwright/daemon/api/client';
-import type { Command } from '../command.ts';
-import { exitCodes, type Program } from '../program.ts';
+import type { CommandInput } from '../command.ts';
+import { exitCodes, type ExitCode, type Program } from '../program.ts';
 import { proxmoxControlSocket } from '../rehearsal/lab-in-rehearsal.ts';
 import { serveSocket, type RunningRehearsal } from '../rehearsal/record.ts';
+import { getRehearsal } from './rehearse.ts';
 
 type Thing = 'host' | 'machine';
 
@@ -55,33 +56,24 @@ const breakages: readonly Breakage[] = [
   { name: 'unlock', thing: 'machine', summary: 'the lock is gone', fault: (vmId) => ({ kind: 'unlock-vm', vmId }) },
 ];
 
-export function breakCommand(getRehearsal: (program: Program) => Promise<RunningRehearsal>): Command {
-  return {
-    name: 'rehearse break',
-    argument: '[what...]',
-    summary: 'break something in the rehearsal; without words, lists what can be broken',
-    examples: [
-      'labwright rehearse break',
-      'labwright rehearse break host-down pve2',
-      'labwright rehearse break power-cut node101',
-    ],
-    run: async (program, { words: [what, target] }) => {
-      if (what === undefined) {
-        for (const { name, thing, summary } of breakages) {
-          program.terminal.out(`  ${`${name} ${thing.toUpperCase()}`.padEnd(20)} ${summary}\n`);
-        }
-        return exitCodes.done;
-      }
-      const rehearsal = await getRehearsal(program);
-      const blueprint = resolveBlueprint((await readLab(rehearsal.labFile)).lab, { rehearsal: true });
-      const breakage = breakages.find((each) => each.name === what);
-      if (breakage === undefined) throw usage(`"${what}" is nothing that can be broken`);
-      const { host, vmId } = await findTarget(program, rehearsal, blueprint, breakage, target ?? '');
-      await sendFault(proxmoxControlSocket(rehearsal.stateDirectory, host), breakage.fault(vmId));
-      program.terminal.err(`${target ?? ''}: ${breakage.summary}\n`);
-      return exitCodes.done;
-    },
-  };
+export async function rehearseBreak(program: Program, { words: [what, target] }: CommandInput): Promise<ExitCode> {
+  const { terminal, options } = program;
+  if (what === undefined) {
+    const list = breakages.map(({ name, thing, summary }) => ({ name, thing, summary }));
+    const lines = list.map(
+      ({ name, thing, summary }) => `  ${`${name} ${thing.toUpperCase()}`.padEnd(20)} ${summary}\n`,
+    );
+    terminal.out(options.json ? `${JSON.stringify(list, undefined, 2)}\n` : lines.join(''));
+    return exitCodes.done;
+  }
+  const rehearsal = await getRehearsal(program);
+  const blueprint = resolveBlueprint((await readLab(rehearsal.labFile)).lab, { rehearsal: true });
+  const breakage = breakages.find((each) => each.name === what);
+  if (breakage === undefined) throw usage(`"${what}" is nothing that can be broken`);
+  const { host, vmId } = await findTarget(program, rehearsal, blueprint, breakage, target ?? '');
+  await sendFault(proxmoxControlSocket(rehearsal.stateDirectory, host), breakage.fault(vmId));
+  terminal.err(`${target ?? ''}: ${breakage.summary}\n`);
+  return exitCodes.done;
 }
 
 async function findTarget(

@@ -7,7 +7,7 @@ import { readLab } from '@labwright/core/lab/read-lab';
 import { makeLabClient } from '@labwright/daemon/api/client';
 import { enterLaptop } from '@labwright/rehearsal/keeper/laptop';
 import { runAndRender } from '../apply.ts';
-import type { Command, CommandInput } from '../command.ts';
+import type { CommandInput } from '../command.ts';
 import { rehearsalFolder } from '../folders.ts';
 import { locateLabFileToRehearse } from '../lab-location.ts';
 import { describeLab } from '../lab-session.ts';
@@ -15,38 +15,16 @@ import { exitCodes, type ExitCode, type Program } from '../program.ts';
 import { formatDuration } from '../render/text.ts';
 import { findRehearsal, serveSocket, type RunningRehearsal } from '../rehearsal/record.ts';
 import { startRehearsal, stopRehearsal } from '../rehearsal/start.ts';
-import { breakCommand } from './rehearse-break.ts';
 
-export const rehearseCommands: readonly Command[] = [
-  {
-    name: 'rehearse',
-    summary: 'bring the lab up on this computer, against emulated appliances',
-    options: [{ flags: '--detach', summary: 'return when the lab is up and leave it running' }],
-    examples: ['labwright rehearse', 'labwright rehearse --detach', 'labwright --lab my/lab.yaml rehearse'],
-    run: rehearse,
-  },
-  {
-    name: 'rehearse exec',
-    argument: '[command...]',
-    summary: 'run a command as a laptop on the rehearsed network',
-    examples: ['labwright rehearse exec -- ssh node101 hostname', 'labwright rehearse exec -- bash'],
-    run: rehearseExec,
-  },
-  breakCommand(getRehearsal),
-  {
-    name: 'rehearse stop',
-    summary: 'end the rehearsal of this directory and remove everything of it',
-    examples: ['labwright rehearse stop'],
-    run: async (program) => {
-      const ended = await stopRehearsal(rehearsalFolder(program.folders, program.directory), program.signal);
-      program.terminal.err(ended ? 'The rehearsal is gone.\n' : 'No rehearsal runs here.\n');
-      return exitCodes.done;
-    },
-  },
-];
+export async function rehearseStop(program: Program): Promise<ExitCode> {
+  const ended = await stopRehearsal(rehearsalFolder(program.folders, program.directory), program.signal);
+  program.terminal.err(ended ? 'The rehearsal is gone.\n' : 'No rehearsal runs here.\n');
+  return exitCodes.done;
+}
 
-async function rehearse(program: Program, { flags }: CommandInput): Promise<ExitCode> {
+export async function rehearse(program: Program, { flags }: CommandInput): Promise<ExitCode> {
   const { terminal, clock } = program;
+  assertKnownArea(flags['only']);
   const stateDirectory = rehearsalFolder(program.folders, program.directory);
   await assertNoneRuns(stateDirectory);
   assertRoot();
@@ -54,7 +32,7 @@ async function rehearse(program: Program, { flags }: CommandInput): Promise<Exit
   const labFile = await readLab(file);
   const blueprint = resolveBlueprint(labFile.lab, { rehearsal: true });
   const startedAt = clock.monotonic();
-  terminal.err(`${describeLab(blueprint, labFile)}\n`);
+  terminal.err(describeLab(blueprint, labFile, terminal.errStyle.columns));
   if (isExample) terminal.err('There is no lab.yaml here, so this rehearses the example that comes with Labwright.\n');
   await startRehearsal(program, { blueprint, labFile: labFile.path, stateDirectory });
   const startSeconds = formatDuration(clock.monotonic() - startedAt);
@@ -85,7 +63,7 @@ async function stay(program: Program, stateDirectory: string, exitCode: ExitCode
   return exitCode;
 }
 
-async function rehearseExec(program: Program, { words }: CommandInput): Promise<ExitCode> {
+export async function rehearseExec(program: Program, { words }: CommandInput): Promise<ExitCode> {
   const rehearsal = await getRehearsal(program);
   const command = words.length > 0 ? words : [program.environment['SHELL'] ?? 'sh'];
   const child = spawn('nsenter', enterLaptop(rehearsal.init, rehearsal.stateDirectory, program.directory, command), {
@@ -100,7 +78,7 @@ async function rehearseExec(program: Program, { words }: CommandInput): Promise<
   return exitCode as ExitCode;
 }
 
-async function getRehearsal(program: Program): Promise<RunningRehearsal> {
+export async function getRehearsal(program: Program): Promise<RunningRehearsal> {
   const rehearsal = await findRehearsal(rehearsalFolder(program.folders, program.directory));
   if (rehearsal !== undefined) return rehearsal;
   throw new LabwrightError('LW9002', {
@@ -117,6 +95,17 @@ async function assertNoneRuns(stateDirectory: string): Promise<void> {
     what: 'a rehearsal runs in this directory already',
     where: { lab: running.labFile },
     fix: ['labwright status', 'labwright rehearse stop   ends it'],
+  });
+}
+
+/** What can be brought up alone. Machines are all there is yet. */
+const areas = ['machines'];
+
+function assertKnownArea(only: unknown): void {
+  if (typeof only !== 'string' || areas.includes(only)) return;
+  throw new LabwrightError('LW0002', {
+    what: `there is no part "${only}" to bring up alone`,
+    fix: areas.map((area) => `labwright rehearse --only ${area}`),
   });
 }
 

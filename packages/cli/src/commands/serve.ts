@@ -2,31 +2,25 @@
 import { resolveBlueprint } from '@labwright/core/blueprint/resolve-blueprint';
 import { readLab } from '@labwright/core/lab/read-lab';
 import { serveLab, type ServeOptions } from '@labwright/daemon/serve';
-import type { Command } from '../command.ts';
+import type { CommandInput } from '../command.ts';
 import { serveOptionsOnHardware } from '../hardware.ts';
 import { locateLabFile } from '../lab-location.ts';
 import { makeLineLog } from '../line-log.ts';
-import { exitCodes, type Program } from '../program.ts';
+import { exitCodes, type ExitCode, type Program } from '../program.ts';
 import { serveOptionsInRehearsal } from '../rehearsal/serve-in-rehearsal.ts';
 
-export const serveCommand: Command = {
-  name: 'serve',
-  summary: 'boot machines and answer commands until it is ended',
-  options: [{ flags: '--rehearsal <state>', summary: 'serve the rehearsal with this state (rehearse starts it so)' }],
-  examples: ['labwright serve'],
-  run: async (program, { flags }) => {
-    const { rehearsal } = flags;
-    const options = await readServeOptions(program, typeof rehearsal === 'string' ? rehearsal : undefined);
-    const lab = await serveLab(options, program.signal);
-    const { interrupt } = program;
-    await new Promise<void>((resolve) => {
-      if (interrupt.aborted) resolve();
-      else interrupt.addEventListener('abort', () => resolve(), { once: true });
-    });
-    await lab.close();
-    return exitCodes.done;
-  },
-};
+export async function serve(program: Program, { flags }: CommandInput): Promise<ExitCode> {
+  const { rehearsal } = flags;
+  const options = await readServeOptions(program, typeof rehearsal === 'string' ? rehearsal : undefined);
+  const lab = await serveLab(options, program.signal);
+  const { interrupt } = program;
+  await new Promise<void>((resolve) => {
+    if (interrupt.aborted) resolve();
+    else interrupt.addEventListener('abort', () => resolve(), { once: true });
+  });
+  await lab.close();
+  return exitCodes.done;
+}
 
 async function readServeOptions(program: Program, rehearsalState: string | undefined): Promise<ServeOptions> {
   const log = makeLineLog(program.terminal, program.clock, program.options.debug ? 'debug' : 'info');

@@ -23,7 +23,8 @@ export interface RehearsalStart {
   readonly stateDirectory: string;
 }
 
-const networkPrograms = [
+/** Beside what building images takes. */
+export const networkPrograms = [
   { program: 'ip', packageName: 'iproute2' },
   { program: 'ssh', packageName: 'openssh-client' },
 ];

@@ -19,7 +19,9 @@ export const errorGuide: Readonly<Record<ErrorCode, ErrorGuide>> = {
   },
   LW0002: {
     meaning: 'A command, option or argument is not one Labwright knows, or two of them exclude each other.',
-    advice: ['See `labwright help` and `labwright help COMMAND`; the message names the nearest match.'],
+    advice: [
+      'See `labwright help` and `labwright COMMAND --help`; the message names the nearest match where there is one.',
+    ],
   },
   LW0003: {
     meaning:
@@ -51,14 +53,16 @@ export const errorGuide: Readonly<Record<ErrorCode, ErrorGuide>> = {
   LW0008: {
     meaning:
       'Another program has the address and port that Labwright wants to listen on, often a second DHCP or TFTP server.',
-    advice: ['`ss -lntup` shows which program it is. Stop it, or choose another port in the lab file.'],
+    advice: [
+      '`labwright doctor` and `ss -lntup` show which program it is. Stop it, or let it listen on another address only.',
+    ],
   },
   LW0009: {
     meaning:
       'The lab file says that `labwright serve` does the work, or a rehearsal should be running, but nobody answers on its socket.',
     advice: [
-      'Start it: `labwright serve`, or `systemctl start labwright`.',
-      '`--without-serve` works from this process instead.',
+      'On hardware: start `labwright serve` again, on the computer the lab file names at `serve`.',
+      'In a rehearsal: `labwright rehearse stop`, then `labwright rehearse`.',
     ],
   },
   LW1001: {
@@ -94,7 +98,7 @@ export const errorGuide: Readonly<Record<ErrorCode, ErrorGuide>> = {
     meaning:
       'Proxmox does not accept the token or the password. A token is written USER@REALM!TOKENID=UUID, and it may have expired.',
     advice: [
-      '`labwright doctor` prints the commands that make a user, a role and a token.',
+      '`labwright doctor` prints the commands that make a user, its roles and a token.',
       'Check which secret `proxmox.token` names.',
     ],
   },
@@ -129,7 +133,7 @@ export const errorGuide: Readonly<Record<ErrorCode, ErrorGuide>> = {
       'The host shows another certificate than the one recorded on first contact, or one its authority did not sign. It may have been reinstalled or renewed; someone may also be in between.',
     advice: [
       'Compare the fingerprint in the message with the one in the Proxmox web page (host, System, Certificates).',
-      'If it is the host’s own, forget the old one as the message says.',
+      'If it is the host’s own, accept it: `labwright doctor --trust HOST` shows both fingerprints and asks.',
     ],
   },
   LW2008: {
@@ -229,8 +233,12 @@ export const errorGuide: Readonly<Record<ErrorCode, ErrorGuide>> = {
     advice: ['Fix what the step says; `labwright up` then does only what is left.'],
   },
   LW5003: {
-    meaning: 'Only one Labwright may change a lab at a time, and another one holds the lock.',
-    advice: ['Wait for it, or see who it is in the message.', 'If it was killed, the lock is released by itself.'],
+    meaning:
+      'Only one Labwright may change a lab at a time: another one is at it, or the lab file names the computer that does the work at `serve`.',
+    advice: [
+      'Wait for the other one, or interrupt it where it was started.',
+      'Run the command on the computer that the lab file names at `serve`; if that one is gone for good, `--without-serve` does the work here.',
+    ],
   },
   LW9001: {
     meaning:

@@ -56,6 +56,8 @@ export function makeLabClient(socketPath: string): LabClient {
           emit(message);
         }
       } finally {
+        // Also when a listener threw: a stream nobody reads would keep this process alive until the run's end.
+        answer.destroy();
         interrupt.removeEventListener('abort', passOn);
       }
       throw unreachable(socketPath, 'it went away in the middle of the run');

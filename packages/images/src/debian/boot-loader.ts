@@ -1,5 +1,5 @@
 // GRUB for both kinds of firmware, linked when the image is built, so that a machine only copies it to fixed places of its disk.
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { invariant } from '@labwright/core/errors/error';
@@ -21,41 +21,68 @@ const sectorBytes = 512;
 const espKiB = 65_536;
 /** On the disk GRUB was started from, whichever number the firmware gave it: the root is partition 4. */
 const prefix = '(,gpt4)/boot/grub';
-const modules = ['part_gpt', 'ext2', 'normal', 'configfile', 'linux', 'echo', 'test', 'halt', 'reboot', 'ls', 'cat'];
+const modules = [
+  'part_gpt',
+  'ext2',
+  'normal',
+  'configfile',
+  'linux',
+  'echo',
+  'test',
+  'minicmd',
+  'halt',
+  'reboot',
+  'ls',
+  'cat',
+];
+
+/**
+ * GRUB reads ext4 without its journal, so after a power cut it may miss what Linux would find. A BIOS then tries its next
+ * choice, the network, where our initramfs replays the journal and starts what is installed. UEFI firmware takes a loader that
+ * ends for one that succeeded and stops at its menu (UEFI 2.10 §3.1.1), so there the machine starts over. GRUB reads these lines
+ * before it knows `if`: a line that fails is passed over.
+ */
+const earlyConfig = (otherwise: readonly string[]): string =>
+  [
+    'configfile $prefix/grub.cfg',
+    'echo "Labwright: no system could be started from this disk."',
+    ...otherwise,
+    '',
+  ].join('\n');
+
+const targets = [
+  { format: 'i386-pc', modules: ['biosdisk'], otherwise: ['exit'] },
+  { format: 'x86_64-efi', modules: ['efi_gop', 'sleep'], otherwise: ['sleep 10', 'reboot'] },
+] as const;
 
 /** `boot` is the unpacked boot packages. */
 export async function buildBootLoaders(boot: string, signal: AbortSignal): Promise<BootLoaderParts> {
   const folder = await mkdtemp(join(tmpdir(), 'labwright-boot-'));
   try {
-    const core = join(folder, 'core.img');
-    const efi = join(folder, 'bootx64.efi');
-    await makeImage(boot, 'i386-pc', ['biosdisk'], core, signal);
-    await makeImage(boot, 'x86_64-efi', [], efi, signal);
+    for (const target of targets) await makeImage(boot, target, folder, signal);
     const bootImage = await readFile(join(boot, 'usr/lib/grub/i386-pc/boot.img'));
     return {
       bootSector: patchBootSector(bootImage),
-      core: patchCore(await readFile(core)),
-      esp: await makeEsp(boot, efi, join(folder, 'esp.img'), signal),
+      core: patchCore(await readFile(join(folder, 'i386-pc'))),
+      esp: await makeEsp(boot, join(folder, 'x86_64-efi'), join(folder, 'esp.img'), signal),
     };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
+/** The image gets the format's name. */
 async function makeImage(
   boot: string,
-  format: string,
-  extraModules: readonly string[],
-  file: string,
+  { format, modules: extraModules, otherwise }: (typeof targets)[number],
+  folder: string,
   signal: AbortSignal,
 ): Promise<void> {
   const library = join(boot, 'usr/lib/grub', format);
-  await runFromRoot(
-    boot,
-    '/usr/bin/grub-mkimage',
-    ['-O', format, '-d', library, '-p', prefix, '-o', file, ...modules, ...extraModules],
-    signal,
-  );
+  const config = join(folder, `${format}.cfg`);
+  await writeFile(config, earlyConfig(otherwise));
+  const options = ['-O', format, '-d', library, '-p', prefix, '-c', config, '-o', join(folder, format)];
+  await runFromRoot(boot, '/usr/bin/grub-mkimage', [...options, ...modules, ...extraModules], signal);
 }
 
 /**

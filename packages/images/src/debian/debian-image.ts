@@ -11,7 +11,7 @@ import { bootPackages, nodePackages } from './packages.ts';
 import { packRootfs, writeOverlay } from './rootfs.ts';
 
 /** Changes whenever the way the image is put together does. Packages and guest files count by themselves. */
-const recipe = 1;
+const recipe = 4;
 
 export interface ImageFile {
   readonly path: string;
@@ -30,7 +30,7 @@ export interface DebianImage {
     readonly kernel: ImageFile;
     /** Installs a machine, or starts what is on its disk. */
     readonly initrd: ImageFile;
-    /** tar.zst, streamed to the disk by the initrd. */
+    /** ext4 under zstd, streamed to the disk by the initrd. */
     readonly rootfs: ImageFile;
   };
 }
@@ -44,7 +44,7 @@ interface Manifest {
 
 const nodeRoot: DebianRootSpec = { name: 'node', packages: nodePackages };
 const bootRoot: DebianRootSpec = { name: 'node-boot', packages: bootPackages, kind: 'files' };
-const fileNames = { kernel: 'vmlinuz', initrd: 'initrd.img', rootfs: 'rootfs.tar.zst' } as const;
+const fileNames = { kernel: 'vmlinuz', initrd: 'initrd.img', rootfs: 'rootfs.ext4.zst' } as const;
 const manifestName = 'manifest.json';
 
 /** Built when it is not in the cache (about half a minute, as root). Throws what ensureDebianRoot throws. */
@@ -56,13 +56,13 @@ export async function ensureDebianImage(context: BuildContext): Promise<DebianIm
   const known = await readImage(directory);
   if (known !== undefined) return known;
   await mkdir(dirname(directory), { recursive: true });
-  const lock = await acquireBuildLock(`${directory}.lock`, context.signal, (holder) =>
-    context.onProgress(`waiting for process ${holder}, which is building the Debian image`),
+  const lock = await acquireBuildLock(`${directory}.lock`, context.signal, () =>
+    context.onProgress(`waiting for another Labwright, which is building the Debian image`),
   );
   try {
     const built = await readImage(directory);
     if (built !== undefined) return built;
-    const building = `${directory}.building-${process.pid}`;
+    const building = `${directory}.building`;
     await removeLeftovers(directory);
     await mkdir(building);
     await build(building, node.directory, boot.directory, context);
@@ -86,7 +86,7 @@ async function build(target: string, node: string, boot: string, context: BuildC
   ]);
   const overlay = await writeOverlay(join(target, 'overlay'), { kernelVersion, bootLoaders, diskInitramfs });
   onProgress('Debian image: packing the root file system');
-  const rootfs = await packRootfs(node, overlay, join(target, fileNames.rootfs), signal);
+  const rootfs = await packRootfs(roots, overlay, join(target, fileNames.rootfs), signal);
   await rm(overlay.directory, { recursive: true });
   await copyFile(join(node, 'boot', `vmlinuz-${kernelVersion}`), join(target, fileNames.kernel));
   await writeFile(join(target, fileNames.initrd), initramfs);
@@ -146,7 +146,7 @@ function imageAt(directory: string, manifest: Manifest): DebianImage {
 }
 
 async function removeLeftovers(directory: string): Promise<void> {
-  const prefix = `${basename(directory)}.building-`;
+  const prefix = `${basename(directory)}.building`;
   const leftovers = (await readdir(dirname(directory))).filter((name) => name.startsWith(prefix));
   for (const name of leftovers) await rm(join(dirname(directory), name), { recursive: true, force: true });
 }

@@ -10,17 +10,13 @@ import { readKernelModules } from './kernel-modules.ts';
 export const guestFolder = join(import.meta.dirname, '../guest');
 
 const ignition = '/usr/lib/dracut/modules.d/30ignition/ignition';
-/** busybox's shell takes its own tar for any other that is called so. */
-const newPlaces: Readonly<Record<string, string>> = {
-  'bin/tar': 'usr/bin/gnu-tar',
-  [ignition.slice(1)]: 'usr/bin/ignition',
-};
+const newPlaces: Readonly<Record<string, string>> = { [ignition.slice(1)]: 'usr/bin/ignition' };
 /** Programs beside busybox, which has all the rest. */
 const installerPrograms = [
   '/usr/bin/zstd',
-  '/bin/tar',
   '/sbin/sgdisk',
-  '/sbin/mkfs.ext4',
+  '/sbin/tune2fs',
+  '/sbin/resize2fs',
   '/sbin/blkid',
   '/sbin/kexec',
 ];
@@ -45,7 +41,6 @@ export async function buildInstallerInitramfs(roots: Roots, signal: AbortSignal)
     ...(await commonEntries(roots, parts)),
     ...(await readKernelModules(roots.node, roots.kernelVersion, ['disk', 'network'])),
     ...programs.map((entry): ArchiveEntry => ({ ...entry, path: newPlaces[entry.path] ?? entry.path })),
-    await readEntry(roots.boot, '/etc/mke2fs.conf'),
     await readGuestFile('ignition-setfiles', 'usr/sbin/setfiles'),
     await readGuestFile('ignition-in-root', 'usr/sbin/useradd'),
     ...accountPrograms

@@ -32,7 +32,6 @@ export const bootPackages: readonly string[] = [
   'ignition',
   'kexec-tools',
   'mtools',
-  'tar',
   'util-linux',
   'zstd',
 ];

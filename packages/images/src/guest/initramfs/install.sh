@@ -13,6 +13,8 @@ install_machine() {
   leave_sysroot
   progress installing "the boot loader"
   install_boot_loaders
+  # GRUB reads the file system without its journal, so nothing may be left there alone: read-only means checkpointed.
+  mount -o remount,ro /sysroot || fail "the root file system could not be finished"
   sync
   write_mark "$disk" installed || fail "$disk does not take the mark"
   progress installed "generation $generation on $disk"
@@ -29,22 +31,23 @@ make_partitions() {
     "$disk" >> /run/sgdisk.log 2>&1 || fail "$disk could not be partitioned: $(tail -n 1 /run/sgdisk.log)"
   blockdev --rereadpt "$disk" 2> /dev/null
   wait_for 10 test -b "$(partition "$disk" 4)" || fail "the partitions of $disk did not appear"
-  root_uuid=$(cat /proc/sys/kernel/random/uuid)
-  # Tables are cleared in the background of the first hours instead of now; nothing is discarded, which some disks take minutes for.
-  mkfs.ext4 -q -F -U "$root_uuid" -L labwright-root -E lazy_itable_init=1,lazy_journal_init=1,nodiscard "$(partition "$disk" 4)" > /run/mkfs.log 2>&1 ||
-    fail "no file system could be made on $(partition "$disk" 4): $(tail -n 1 /run/mkfs.log)"
-  mkdir -p /sysroot
-  mount -t ext4 -o noatime "$(partition "$disk" 4)" /sysroot || fail "the new root file system cannot be mounted"
 }
 
-# The stream's own checksum (zstd) tells whether all of it arrived as it was sent.
+# The stream is an ext4 file system; its own checksum (zstd) tells whether all of it arrived as it was sent. It becomes this
+# machine's by a UUID of its own, and grows to its partition.
 fill_root() {
+  target=$(partition "$disk" 4)
+  root_uuid=$(cat /proc/sys/kernel/random/uuid)
   rm -f /run/done-*
   { wget -q -O - "$url/rootfs" 2> /run/fetch.log && : > /run/done-fetch; } |
-    { zstd -q -d -c 2> /run/unpack.log && : > /run/done-unpack; } |
-    { gnu-tar -x -C /sysroot --numeric-owner --xattrs --xattrs-include='*' 2> /run/write.log && : > /run/done-write; }
-  [ -e /run/done-fetch ] && [ -e /run/done-unpack ] && [ -e /run/done-write ] && return
-  fail "the root file system did not get from $server to $disk: $(cat /run/fetch.log /run/unpack.log /run/write.log | tr '\n' ' ')"
+    { zstd -q -d -c > "$target" 2> /run/unpack.log && : > /run/done-unpack; }
+  if [ ! -e /run/done-fetch ] || [ ! -e /run/done-unpack ]; then
+    fail "the root file system did not get from $server to $disk: $(cat /run/fetch.log /run/unpack.log | tr '\n' ' ')"
+  fi
+  tune2fs -U "$root_uuid" "$target" > /run/tune2fs.log 2>&1 || fail "the root file system got no UUID: $(tail -n 1 /run/tune2fs.log)"
+  mkdir -p /sysroot
+  mount -t ext4 -o noatime "$target" /sysroot || fail "the new root file system cannot be mounted"
+  resize2fs "$target" > /run/resize2fs.log 2>&1 || fail "the root file system does not grow to its partition: $(tail -n 1 /run/resize2fs.log)"
 }
 
 # Programs of the new root see the kernel's file systems while it is configured.
@@ -97,7 +100,8 @@ install_boot_loaders() {
   parts=/sysroot/usr/lib/labwright/boot
   console=$(for word in $(cat /proc/cmdline); do case $word in console=*) printf '%s ' "$word" ;; esac; done)
   mkdir -p /sysroot/boot/grub
-  sed "s/@UUID@/$root_uuid/; s,@CONSOLE@,${console% }," "$parts/grub.cfg" > /sysroot/boot/grub/grub.cfg
+  sed "s/@UUID@/$root_uuid/; s|@CONSOLE@|${console% }|" "$parts/grub.cfg" > /sysroot/boot/grub/grub.cfg ||
+    fail "the boot loader's configuration could not be written"
   {
     dd if="$parts/core.img" of="$(partition "$disk" 2)" bs=64k conv=fsync &&
       dd if="$parts/esp.img" of="$(partition "$disk" 3)" bs=64k conv=fsync &&

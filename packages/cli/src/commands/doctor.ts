@@ -1,0 +1,123 @@
+// `doctor`: what is missing or in the way, each with the command that fixes it. It changes nothing, but for --trust.
+import { resolveBlueprint } from '@labwright/core/blueprint/resolve-blueprint';
+import { asLabwrightError, LabwrightError } from '@labwright/core/errors/error';
+import { readLab, type LabFile } from '@labwright/core/lab/read-lab';
+import { makeLabClient } from '@labwright/daemon/api/client';
+import { isServed } from '@labwright/daemon/api/socket';
+import type { TlsPolicy } from '@labwright/drivers/proxmox/tls-pin';
+import type { CommandInput } from '../command.ts';
+import { checkBootPorts } from '../doctor/boot-ports.ts';
+import { findingOf, formatReport, type Finding } from '../doctor/doctor-report.ts';
+import { checkProxmox, explainLogin } from '../doctor/proxmox-check.ts';
+import { checkComputer } from '../doctor/this-computer.ts';
+import { openExistingStore, storeFile, trustHost } from '../doctor/trust.ts';
+import { hardwareSocket } from '../folders.ts';
+import { readCaPolicy, readCredentials } from '../hardware.ts';
+import { locateLab, type LabLocation } from '../lab-location.ts';
+import { exitCodes, type ExitCode, type Program } from '../program.ts';
+import { serveSocket, type RunningRehearsal } from '../rehearsal/record.ts';
+
+export async function doctor(program: Program, { flags }: CommandInput): Promise<ExitCode> {
+  const { trust } = flags;
+  if (typeof trust === 'string') return await trustOnHardware(program, trust);
+  const findings = [...(await checkComputer(program)), ...(await checkLab(program))];
+  const blocks = findings.filter((finding) => finding.verdict === 'blocks').length;
+  const { terminal, options } = program;
+  if (options.json) terminal.out(`${JSON.stringify({ blocks, findings }, undefined, 2)}\n`);
+  else terminal.out(formatReport(findings, terminal.outStyle));
+  return blocks > 0 ? exitCodes.failed : exitCodes.done;
+}
+
+async function trustOnHardware(program: Program, host: string): Promise<ExitCode> {
+  const location = await locateLab(program);
+  if (location.kind === 'rehearsal') {
+    throw new LabwrightError('LW0002', {
+      what: 'a rehearsal makes its certificates itself; there is none to trust',
+      fix: [`labwright --real doctor --trust ${host}   for the hardware`],
+    });
+  }
+  const labFile = await readLab(location.labFile);
+  return await trustHost(program, labFile, resolveBlueprint(labFile.lab, { rehearsal: false }).hosts, host);
+}
+
+async function checkLab(program: Program): Promise<readonly Finding[]> {
+  let location: LabLocation;
+  try {
+    location = await locateLab(program);
+  } catch (thrown) {
+    const error = asLabwrightError(thrown);
+    if (error.code !== 'LW1001') return [findingOf(error, 'every command about a lab')];
+    return [{ verdict: 'note', what: 'no lab file here; labwright rehearse brings up the example that comes with it' }];
+  }
+  let labFile: LabFile;
+  try {
+    labFile = await readLab(location.labFile);
+  } catch (thrown) {
+    const { message, why, code } = asLabwrightError(thrown);
+    const isReadable = code === 'LW1002';
+    return [
+      {
+        verdict: 'blocks',
+        what: isReadable ? message.replace(/; nothing was changed$/, '') : message,
+        ...(why === undefined ? {} : { why }),
+        blocks: 'every command about a lab',
+        commands: ['labwright config check'],
+      },
+    ];
+  }
+  const own = judgeLabFile(labFile);
+  if (location.kind === 'rehearsal') return [own, ...(await checkRehearsal(program, location.rehearsal))];
+  return [own, ...(await checkHardware(program, labFile))];
+}
+
+function judgeLabFile({ path, diagnostics }: LabFile): Finding {
+  if (diagnostics.length === 0) return { verdict: 'fine', what: `lab file: ${path}` };
+  const what =
+    diagnostics.length === 1 ? 'the lab file has a warning' : `the lab file has ${diagnostics.length} warnings`;
+  return { verdict: 'nice', what, why: diagnostics[0]?.message ?? '', commands: ['labwright config check'] };
+}
+
+/** The emulated hosts stand in namespaces of their own; the Labwright in there can be asked. */
+async function checkRehearsal(program: Program, rehearsal: RunningRehearsal): Promise<readonly Finding[]> {
+  try {
+    const { hosts } = await makeLabClient(serveSocket(rehearsal.stateDirectory)).status(program.interrupt);
+    return hosts.map(({ name, online, version }) =>
+      online
+        ? { verdict: 'fine', what: `rehearsed host ${name} answers: Proxmox VE ${version}` }
+        : { verdict: 'note', what: `rehearsed host ${name} is down: labwright rehearse break host-up ${name}` },
+    );
+  } catch (thrown) {
+    program.interrupt.throwIfAborted();
+    return [findingOf(asLabwrightError(thrown), 'commands about the rehearsal')];
+  }
+}
+
+async function checkHardware(program: Program, labFile: LabFile): Promise<readonly Finding[]> {
+  const blueprint = resolveBlueprint(labFile.lab, { rehearsal: false });
+  const isOurs = await isServed(hardwareSocket(program.folders, labFile));
+  const ports = await checkBootPorts(blueprint, labFile.lab.serve, isOurs);
+  const store = await openExistingStore(storeFile(program, labFile));
+  try {
+    const credentials = await readCredentials(program, labFile);
+    const { tls } = labFile.lab.proxmox;
+    const policy: TlsPolicy =
+      tls === 'pinned'
+        ? {
+            kind: 'pinned',
+            // Only looked at: what is trusted on first contact is for a command that does something to say.
+            fingerprints: { get: async (host) => await store?.pins.get(host), set: async () => undefined },
+          }
+        : await readCaPolicy(labFile.directory, tls.ca);
+    const secret: Finding = { verdict: 'fine', what: 'secrets: the login for Proxmox can be read' };
+    return [...ports, secret, ...(await checkProxmox(program, blueprint, { credentials, tls: policy }))];
+  } catch (thrown) {
+    program.interrupt.throwIfAborted();
+    const error = asLabwrightError(thrown);
+    return [
+      ...ports,
+      error.code === 'LW1003' ? explainLogin(blueprint, error) : findingOf(error, 'labwright plan, labwright up'),
+    ];
+  } finally {
+    store?.close();
+  }
+}
