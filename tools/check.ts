@@ -19,10 +19,13 @@ const checks: readonly Check[] = [
   { name: 'unused', command: [bin('knip')] },
   { name: 'unit tests', command: [bin('vitest'), 'run'] },
 ];
-const network: Check = { name: 'network tests', command: [join(top, 'tools/in-testbed'), bin('vitest'), 'run'] };
+const network: readonly Check[] = [
+  { name: 'programs for network tests', command: [node, join(top, 'packages/testbed/src/main.ts')] },
+  { name: 'network tests', command: [join(top, 'tools/in-testbed'), bin('vitest'), 'run'] },
+];
 
 let failed: string | undefined;
-for (const check of process.argv.includes('--quick') ? checks : [...checks, network]) {
+for (const check of process.argv.includes('--quick') ? checks : [...checks, ...network]) {
   const startedAt = performance.now();
   const [program = '', ...argv] = check.command;
   // Programs of npm packages find Node 24 first, whatever the system has.

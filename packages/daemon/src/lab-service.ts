@@ -18,7 +18,7 @@ import { planIntent } from '@labwright/machines/intent-plan';
 import type { EventBus } from './event-bus.ts';
 import type { Store } from './store/store.ts';
 
-export const labwrightVersion = '0.1.0';
+const labwrightVersion = '0.1.0';
 
 export interface LabServiceOptions {
   readonly blueprint: Blueprint;

@@ -3,7 +3,7 @@ import { LabwrightError } from '@labwright/core/errors/error';
 import { runOrFail } from './program.ts';
 
 /** One line for the command below: where, which suite, which component. */
-export const indexTargetFormat = '$(REPO_URI) $(RELEASE) $(COMPONENT)';
+const indexTargetFormat = '$(REPO_URI) $(RELEASE) $(COMPONENT)';
 
 /** sources.list lines for the suite and its updates and security suites, without duplicates, in apt's order. */
 export function formatSources(indexTargets: string, suite: string): readonly string[] {

@@ -23,7 +23,11 @@ export async function serve(program: Program, { flags }: CommandInput): Promise<
 }
 
 async function readServeOptions(program: Program, rehearsalState: string | undefined): Promise<ServeOptions> {
-  const log = makeLineLog(program.terminal, program.clock, program.options.debug ? 'debug' : 'info');
+  const log = makeLineLog(
+    program.terminal,
+    program.clock,
+    program.options.debug || rehearsalState !== undefined ? 'debug' : 'info',
+  );
   const labFile = await readLab(await locateLabFile(program));
   if (rehearsalState === undefined) return await serveOptionsOnHardware(program, labFile, { boot: true, log });
   const blueprint = resolveBlueprint(labFile.lab, { rehearsal: true });

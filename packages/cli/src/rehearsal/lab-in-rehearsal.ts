@@ -66,7 +66,7 @@ export async function writeRehearsal(plan: RehearsalPlan): Promise<void> {
   await writeJson(topologyFile(stateDirectory), makeTopology(plan));
 }
 
-export function makeTopology(plan: RehearsalPlan): Topology {
+function makeTopology(plan: RehearsalPlan): Topology {
   const { blueprint, stateDirectory, toolsRoot } = plan;
   const { network } = blueprint;
   const files = rehearsalFiles(stateDirectory);

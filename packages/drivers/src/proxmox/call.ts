@@ -39,7 +39,7 @@ export function proxmoxCall<Result>(
 }
 
 /** "/nodes/pve1/qemu/101/config", without parameters; also how a call is named in errors. */
-export function formatPath(call: Pick<ProxmoxCall<unknown>, 'route' | 'path'>): string {
+function formatPath(call: Pick<ProxmoxCall<unknown>, 'route' | 'path'>): string {
   return call.route.replaceAll(/\{([^}]+)\}/g, (_hole, name: string) => encodeURIComponent(String(call.path[name])));
 }
 

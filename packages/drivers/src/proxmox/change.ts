@@ -72,7 +72,7 @@ export async function applyChange(
   });
 }
 
-export const vmQueue = (vmId: VmId): string => `vm/${vmId}`;
+const vmQueue = (vmId: VmId): string => `vm/${vmId}`;
 
 /**
  * Waits for whatever runs on the VM, so that a run after a crash joins its predecessor's task. Its failure is not ours.

@@ -3,7 +3,6 @@ import {
   createVmCall,
   destroyVmCall,
   rebootVmCall,
-  resetVmCall,
   resizeDiskCall,
   shutdownVmCall,
   startVmCall,
@@ -115,20 +114,6 @@ export async function rebootVm(
       timeoutMs: guestTimeoutSeconds * secondsMs + 2 * minutesMs,
       send: (vm) => rebootVmCall(present(vm, target), guestTimeoutSeconds),
     },
-    options,
-  );
-}
-
-/** The reset button of a running VM. */
-export async function resetVm(
-  connection: ProxmoxConnection,
-  target: VmTarget,
-  options: ChangeOptions,
-): Promise<ChangeResult> {
-  return await applyChange(
-    connection,
-    target,
-    { name: `reset of VM ${target.vmId}`, timeoutMs: 1 * minutesMs, send: (vm) => resetVmCall(present(vm, target)) },
     options,
   );
 }

@@ -52,11 +52,6 @@ export function parsePropertyString(text: string, lead?: readonly string[]): Pro
   };
 }
 
-/** Booleans inside a property string: Proxmox accepts and stores several spellings there. */
-export function isOn(text: string | undefined): boolean {
-  return text !== undefined && /^(1|on|yes|true)$/i.test(text);
-}
-
 const unitExponents: Readonly<Record<string, number>> = { '': 0, K: 1, M: 2, G: 3, T: 4 };
 
 /** "32G", "528K" or a number of bytes, in GiB; undefined when the text is no size. */

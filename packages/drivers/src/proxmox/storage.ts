@@ -17,7 +17,7 @@ export interface Storage {
 }
 
 /** Those of one host that the login may see. */
-export async function fetchStorages(
+async function fetchStorages(
   connection: ProxmoxConnection,
   host: string,
   signal: AbortSignal,

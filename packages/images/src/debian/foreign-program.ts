@@ -77,7 +77,7 @@ async function listLibraries(root: string, program: string, signal: AbortSignal)
 }
 
 /** Paths inside the root from the loader's list ("libc.so.6 => /root/lib/libc.so.6 (0x...)"), and the loader itself. */
-export function parseLibraryList(listed: string, root: string): readonly string[] {
+function parseLibraryList(listed: string, root: string): readonly string[] {
   const found = listed.split('\n').flatMap((line) => {
     const path = / => (\S+) \(0x/.exec(line)?.[1];
     return path !== undefined && path.startsWith(`${root}/`) ? [path.slice(root.length)] : [];

@@ -72,7 +72,7 @@ it('has the devices of the configuration in its boot order', () => {
     '-device virtserialport,chardev=qga0,name=org.qemu.guest_agent.0',
     '-object rng-random,filename=/dev/urandom,id=rng0',
     '-device virtio-rng-pci,rng=rng0',
-    '-drive file=/images/vm-101-disk-0,format=raw,if=none,id=drive-scsi0,cache=writeback,discard=unmap,detect-zeroes=off',
+    '-drive file=/images/vm-101-disk-0,format=raw,if=none,id=drive-scsi0,cache=unsafe,discard=unmap,detect-zeroes=off',
     '-device virtio-scsi-pci,id=virtioscsi0',
     '-device scsi-hd,bus=virtioscsi0.0,channel=0,scsi-id=0,lun=0,drive=drive-scsi0,id=scsi0,rotation_rate=1,bootindex=100',
     '-netdev tap,ifname=tap101i0,script=no,downscript=no,vhost=off,id=net0',

@@ -34,7 +34,7 @@ export interface Lan {
   addPeer(name: string, mac: string, address?: string): Promise<Peer>;
 }
 
-export function insideTestbed(): boolean {
+function insideTestbed(): boolean {
   return process.env['LABWRIGHT_TESTBED'] === '1';
 }
 

@@ -1,0 +1,12 @@
+// Entry: builds what network and guest tests run and boot, before they enter namespaces that have no way out.
+import { ensureBootLoaders } from '@labwright/images/boot-loaders';
+import { ensureDebianImage } from '@labwright/images/debian/debian-image';
+import { peersRoot, testCacheDirectory, toolsRoot } from './roots.ts';
+
+const context = {
+  cacheDir: testCacheDirectory(),
+  signal: new AbortController().signal,
+  onProgress: (message: string) => console.log(message),
+};
+await toolsRoot();
+await Promise.all([ensureDebianImage(context), ensureBootLoaders(context), peersRoot()]);
