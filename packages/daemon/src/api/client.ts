@@ -55,6 +55,9 @@ export function makeLabClient(socketPath: string): LabClient {
           if (message.type === 'error') throw LabwrightError.fromJSON(message.error);
           emit(message);
         }
+      } catch (error) {
+        if (error instanceof LabwrightError || !isBroken(error)) throw error;
+        throw unreachable(socketPath, 'it went away in the middle of the run', error);
       } finally {
         // Also when a listener threw: a stream nobody reads would keep this process alive until the run's end.
         answer.destroy();
@@ -63,6 +66,11 @@ export function makeLabClient(socketPath: string): LabClient {
       throw unreachable(socketPath, 'it went away in the middle of the run');
     },
   };
+}
+
+/** Node's words for a stream whose other end was closed or killed. */
+function isBroken(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
 }
 
 async function send(
