@@ -17,6 +17,7 @@ const checks: readonly Check[] = [
   { name: 'lint', command: [bin('oxlint'), '--type-aware', '--deny-warnings'] },
   { name: 'types', command: [bin('tsc')] },
   { name: 'unused', command: [bin('knip')] },
+  { name: 'programs for unit tests', command: [node, join(top, 'packages/testbed/src/programs/main.ts')] },
   { name: 'unit tests', command: [bin('vitest'), 'run'] },
 ];
 const network: readonly Check[] = [
