@@ -154,3 +154,10 @@ test('an interrupt ends it at once, with its reason', async () => {
   wait.stop.abort(reason);
   expect(await ended).toBe(reason);
 });
+
+test('a machine that refuses its disk fails at once, with its own words', async () => {
+  const wait = makeWait();
+  const ended = errorOf(wait.start());
+  await wait.see('refused', 'the disk /dev/sda belongs to machine node102 of lab home');
+  expect(await ended).toMatchObject({ code: 'LW3001', why: expect.stringContaining('belongs to machine node102') });
+});

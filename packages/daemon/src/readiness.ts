@@ -43,7 +43,8 @@ async function waitForReport(
   const { clock, bus, timeoutMs } = options;
   const machine = hostName(wanted.name);
   const over = new AbortController();
-  const { promise: spoke, resolve: speak } = Promise.withResolvers<void>();
+  const { promise: spoke, resolve: speak, reject: refuse } = Promise.withResolvers<void>();
+  spoke.catch(() => undefined); // Awaited in the race below, unless the report is there already.
   let last: BootEvent | undefined;
   const isThere = (): MachineReport | undefined => {
     const report = options.findReport(machine);
@@ -54,6 +55,8 @@ async function waitForReport(
     last = event;
     context.progress(event.detail);
     if (event.stage === 'ready' && isThere() !== undefined) speak();
+    // Nothing more comes of this boot: a person has to look at the disk first.
+    if (event.stage === 'refused') refuse(diskRefused(wanted, event.detail));
   }, over.signal);
   try {
     const there = isThere();
@@ -93,6 +96,15 @@ async function waitForSsh(
       await clock.sleep(sshRetryMs, context.signal);
     }
   }
+}
+
+function diskRefused(wanted: MachineReadyInput, why: string): LabwrightError {
+  return new LabwrightError('LW3001', {
+    what: `${wanted.name} does not touch its disk`,
+    where: { machine: wanted.name, vm: String(wanted.vmId) },
+    why,
+    fix: [`give VM ${wanted.vmId} an empty disk, then: labwright up`],
+  });
 }
 
 function neverReady(wanted: MachineReadyInput, timeoutMs: number, last: BootEvent | undefined): LabwrightError {

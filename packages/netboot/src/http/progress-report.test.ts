@@ -12,3 +12,10 @@ test.each([
 ])('%j', (text, expected) => {
   expect(parseProgress(text)).toEqual(expected);
 });
+
+test('a failure says that it is tried again', () => {
+  expect(parseProgress('failed no space left on /dev/sda')).toEqual({
+    stage: 'installing',
+    detail: 'failed, and starts over in a minute: no space left on /dev/sda',
+  });
+});

@@ -15,10 +15,14 @@ const usual: Readonly<Record<ProgressStage, string>> = {
 
 /** The first word is the stage, the rest a sentence for a person. Undefined when the text is something else. */
 export function parseProgress(text: string): ProgressReport | undefined {
-  const match = /^(started|installing|installed|refused)(?:\s+([\s\S]*))?$/.exec(text.trim());
+  const match = /^(started|installing|installed|refused|failed)(?:\s+([\s\S]*))?$/.exec(text.trim());
   if (match === null) return undefined;
-  const stage = match[1] as ProgressStage;
   // It ends up on terminals and in chat: one line, no control characters.
   const detail = (match[2] ?? '').replaceAll(/[\p{C}\s]+/gu, ' ').trim();
+  // The initramfs starts the machine over a minute after a failure, so the installation is not over.
+  if (match[1] === 'failed') {
+    return { stage: 'installing', detail: `failed, and starts over in a minute: ${detail}`.slice(0, 300) };
+  }
+  const stage = match[1] as ProgressStage;
   return { stage, detail: detail === '' ? usual[stage] : detail.slice(0, 300) };
 }

@@ -80,8 +80,13 @@ async function readStatus(context: NodeContext, host: HostSwitch): Promise<unkno
   const vms: unknown[] = [];
   for (const [vmId, node] of await context.files.listVms()) {
     if (node !== context.host.name) continue;
-    const { config } = await context.files.readVm(node, vmId);
-    vms.push(await getVmStatus(context, vmId, config));
+    try {
+      const { config } = await context.files.readVm(node, vmId);
+      vms.push(await getVmStatus(context, vmId, config));
+    } catch (error) {
+      // Removed between the list and the look.
+      if ((await context.files.listVms()).has(vmId)) throw error;
+    }
   }
   return { host: context.host.name, isUp: host.isUp(), vms };
 }

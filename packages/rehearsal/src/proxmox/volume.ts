@@ -3,6 +3,7 @@
 //   local:101/vm-101-disk-0.qcow2      dir       images/local/101/vm-101-disk-0.qcow2
 //   local:iso/debian.iso               dir       images/local/template/iso/debian.iso
 //   local-lvm:vm-101-disk-0            lvmthin   images/local-lvm/vm-101-disk-0
+import type { Stats } from 'node:fs';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMissingFile, refusal } from './error.ts';
@@ -83,7 +84,8 @@ export function makeVolumes(directory: string, storages: readonly StorageTopolog
     for (const name of names) {
       const volumeId = `${storage.id}:${name}`;
       const { path, format } = getFile(volumeId);
-      const information = await stat(path);
+      const information = await statIfThere(path);
+      if (information === undefined) continue;
       const vmId = /(?:vm|base)-(\d+)-/.exec(name)?.[1];
       volumes.push({
         volumeId,
@@ -140,4 +142,14 @@ async function readFolder(path: string): Promise<string[]> {
 
 export async function makeImageFolders(directory: string, storages: readonly StorageTopology[]): Promise<void> {
   for (const storage of storages) await mkdir(join(directory, storage.id), { recursive: true });
+}
+
+/** A volume may be removed between the list and the look. */
+async function statIfThere(path: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (isMissingFile(error)) return undefined;
+    throw error;
+  }
 }

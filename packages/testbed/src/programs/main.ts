@@ -1,8 +1,9 @@
 // Entry: the few programs of this computer that unit tests hold ours against; installed where that may be done.
-import { ensureHostPrograms } from '@labwright/images/host-programs';
+import { ensureHostPrograms, imagePrograms } from '@labwright/images/host-programs';
 
 await ensureHostPrograms(
   [
+    ...imagePrograms,
     { program: 'cpio', packageName: 'cpio' },
     { program: 'openssl', packageName: 'openssl' },
     { program: 'ssh-keygen', packageName: 'openssh-client' },
