@@ -19,7 +19,7 @@ import type { Program } from './program.ts';
 export async function serveOptionsOnHardware(
   program: Program,
   labFile: LabFile,
-  { boot, log }: { readonly boot: boolean; readonly log: Log },
+  { boot, waitsForHosts = false, log }: { readonly boot: boolean; readonly waitsForHosts?: boolean; readonly log: Log },
 ): Promise<ServeOptions> {
   const { tls } = labFile.lab.proxmox;
   return {
@@ -31,6 +31,7 @@ export async function serveOptionsOnHardware(
     cacheDirectory: program.folders.cache,
     socket: hardwareSocket(program.folders, labFile),
     boot,
+    waitsForHosts,
     clock: program.clock,
     random: program.random,
     log,

@@ -36,6 +36,7 @@ beforeEach(async () => {
     stateDirectory: join(folder, 'state'),
     cacheDirectory: join(folder, 'cache'),
     socket,
+    waitsForHosts: false,
     boot: false,
     clock: hastyClock,
     random: systemRandom,

@@ -1,8 +1,9 @@
 // Labwright at work: everything composed once, the boot servers, and the socket that commands talk to. `serve` holds it
 // open; a command that finds nobody serving holds it for its own length.
-import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Blueprint } from '@labwright/core/blueprint/blueprint';
+import { LabwrightError } from '@labwright/core/errors/error';
 import type { Clock } from '@labwright/core/ports/clock';
 import type { Log } from '@labwright/core/ports/log';
 import type { Random } from '@labwright/core/ports/random';
@@ -22,7 +23,7 @@ import { makeApi } from './api/server.ts';
 import { assertNobodyServes, listenOnSocket } from './api/socket.ts';
 import { makeBootKnowledge, renderMachineIgnition, type BootKnowledge } from './boot-knowledge.ts';
 import { makeEventBus, type EventBus } from './event-bus.ts';
-import { makeLabService } from './lab-service.ts';
+import { makeLabService, type LabService } from './lab-service.ts';
 import { judgePhoneHome, parsePhoneHome } from './phone-home.ts';
 import { makeReadyExecutor } from './readiness.ts';
 import { openStore, type Store } from './store/store.ts';
@@ -39,6 +40,8 @@ export interface ServeOptions {
   readonly socket: string;
   /** Without it machines are looked at and changed but not booted over the network. */
   readonly boot: boolean;
+  /** A service outlasts its hosts: after a power cut it may be up before any of them. A command gives up instead. */
+  readonly waitsForHosts: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -59,7 +62,7 @@ export interface ServingLab {
  */
 export async function serveLab(options: ServeOptions, signal: AbortSignal): Promise<ServingLab> {
   const { blueprint, clock, random, log } = options;
-  await mkdir(options.stateDirectory, { recursive: true, mode: 0o700 });
+  await ensureStateDirectory(options.stateDirectory);
   await assertNobodyServes(options.socket);
   const closing = new AbortController();
   const ended = AbortSignal.any([signal, closing.signal]);
@@ -107,7 +110,7 @@ export async function serveLab(options: ServeOptions, signal: AbortSignal): Prom
     if (options.boot) {
       // Before the first packet is answered: a machine that is to be installed anew, as the mark on its VM says, would
       // otherwise boot what it has.
-      await service.look(ended);
+      await lookOnce(service, options, ended);
       const world = { blueprint, connection, store, clock, signal: ended };
       const netboot = await startNetboot(await bootOptions(options, world, { bus, knowledge, identity }), ended);
       closers.push(() => netboot.close());
@@ -225,9 +228,12 @@ function makeKnownHostsWriter(blueprint: Blueprint, store: Store, directory: str
   const path = join(directory, 'known_hosts');
   let turn = Promise.resolve();
   const write = async (): Promise<void> => {
+    const before = await readKnownHosts(path);
     const lines = blueprint.machines.flatMap(({ name, address }) => {
       const report = store.findReport(name);
-      return report === undefined ? [] : [`${name},${name}.${blueprint.domain},${address} ${report.sshHostKey}\n`];
+      // Without its report (a store that was lost) what the file says of a machine stays, until it phones home again.
+      const hostKey = report?.sshHostKey ?? before.get(name);
+      return hostKey === undefined ? [] : [`${name},${name}.${blueprint.domain},${address} ${hostKey}\n`];
     });
     await writeFile(`${path}.new`, lines.join(''));
     await chmod(`${path}.new`, 0o644);
@@ -237,4 +243,53 @@ function makeKnownHostsWriter(blueprint: Blueprint, store: Store, directory: str
     turn = turn.then(write, write);
     await turn;
   };
+}
+
+/** Host keys by machine, as this file was written before; nothing when it is not there. */
+async function readKnownHosts(path: string): Promise<ReadonlyMap<string, string>> {
+  try {
+    const lines = (await readFile(path, 'utf8')).split('\n');
+    return new Map(lines.flatMap(parseKnownHost));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return new Map();
+    throw error;
+  }
+}
+
+function parseKnownHost(line: string): readonly (readonly [string, string])[] {
+  const [, name, hostKey] = /^([^,\s]+),\S+ (.+)$/.exec(line) ?? [];
+  return name === undefined || hostKey === undefined ? [] : [[name, hostKey]];
+}
+
+/** Throws LW0005. */
+async function ensureStateDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new LabwrightError('LW0005', {
+      what: 'the folder for the state of this lab cannot be made',
+      where: { folder: directory },
+      why: cause instanceof Error ? cause.message : String(cause),
+      fix: ['make it writable, or set XDG_STATE_HOME to a folder that is'],
+      cause,
+    });
+  }
+}
+
+const lookAgainMs = 5_000;
+
+async function lookOnce(service: LabService, options: ServeOptions, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    try {
+      await service.look(signal);
+      return;
+    } catch (error) {
+      const isPassing = error instanceof LabwrightError && error.code === 'LW2001';
+      if (!options.waitsForHosts || !isPassing) throw error;
+      options.log.warn('no Proxmox host answers yet; machines are booted as soon as one does', {
+        why: error.why ?? '',
+      });
+      await options.clock.sleep(lookAgainMs, signal);
+    }
+  }
 }

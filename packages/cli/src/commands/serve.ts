@@ -29,7 +29,8 @@ async function readServeOptions(program: Program, rehearsalState: string | undef
     program.options.debug || rehearsalState !== undefined ? 'debug' : 'info',
   );
   const labFile = await readLab(await locateLabFile(program));
-  if (rehearsalState === undefined) return await serveOptionsOnHardware(program, labFile, { boot: true, log });
+  if (rehearsalState === undefined)
+    return await serveOptionsOnHardware(program, labFile, { boot: true, waitsForHosts: true, log });
   const blueprint = resolveBlueprint(labFile.lab, { rehearsal: true });
   return await serveOptionsInRehearsal(program, blueprint, rehearsalState, log);
 }

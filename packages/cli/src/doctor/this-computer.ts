@@ -97,7 +97,7 @@ async function checkKvm(): Promise<Finding> {
   const isUsable = await mayUse('/dev/kvm', constants.R_OK | constants.W_OK);
   return {
     verdict: 'note',
-    what: isUsable ? 'KVM is there' : 'no KVM: rehearsed machines are emulated, which is slower and works the same',
+    what: `KVM is ${isUsable ? '' : 'not '}there; rehearsed machines are emulated in software either way`,
   };
 }
 

@@ -24,6 +24,7 @@ export async function serveOptionsInRehearsal(
     cacheDirectory: program.folders.cache,
     socket: serveSocket(stateDirectory),
     boot: true,
+    waitsForHosts: true,
     clock: program.clock,
     random: program.random,
     log,

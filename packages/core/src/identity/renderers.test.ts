@@ -44,7 +44,7 @@ Host gitlab gitlab.home.arpa
   HostName 10.1.1.3
   HostKeyAlias gitlab
 
-Host node* gitlab gitlab.home.arpa
+Host node101 node101.home.arpa node102 node102.home.arpa gitlab gitlab.home.arpa
   User admin
   IdentityFile ~/.ssh/id_ed25519
   IdentitiesOnly yes

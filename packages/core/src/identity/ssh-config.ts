@@ -17,8 +17,9 @@ export function formatSshConfig(identities: readonly Identity[], options: SshCon
   const hosts = identities.map(
     ({ name, address }) => `Host ${name} ${name}.${options.domain}\n  HostName ${address}\n  HostKeyAlias ${name}\n`,
   );
+  // Exact names: a pattern such as node* would take over other people's hosts in the file that includes this one.
   const common = [
-    `Host ${namePatterns(identities, options.domain).join(' ')}`,
+    `Host ${identities.flatMap(({ name }) => [name, `${name}.${options.domain}`]).join(' ')}`,
     `  User ${options.user}`,
     ...(options.identityFile === undefined
       ? []
@@ -27,15 +28,6 @@ export function formatSshConfig(identities: readonly Identity[], options: SshCon
     '  StrictHostKeyChecking yes',
   ];
   return `${hosts.join('\n')}\n${common.join('\n')}\n`;
-}
-
-/** Names that differ in their last digits only become one pattern: node*. It matches the names with the domain too. */
-function namePatterns(identities: readonly Identity[], domain: string): string[] {
-  const patterns = identities.flatMap(({ name }) => {
-    const pattern = name.replace(/[0-9]+$/, '*');
-    return pattern === name || pattern === '*' ? [name, `${name}.${domain}`] : [pattern];
-  });
-  return [...new Set(patterns)];
 }
 
 /** ssh_config(5): an argument with spaces stands in double quotes; there is no escape for a quote inside. */

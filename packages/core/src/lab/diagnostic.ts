@@ -78,3 +78,8 @@ export function formatPath(path: LabPath): string {
 export function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
   return diagnostics.some((diagnostic) => diagnostic.severity === 'error');
 }
+
+/** A place where the file names a secret by reference; what stands there by mistake may be the secret itself and is never shown. */
+export function isSecretPath(path: LabPath): boolean {
+  return path.at(-1) === 'token' || path.at(-1) === 'password';
+}

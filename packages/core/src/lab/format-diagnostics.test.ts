@@ -95,3 +95,11 @@ describe('diagnostics on a terminal', () => {
     expect(formatCount([warning, warning])).toBe('2 warnings in lab.yaml.');
   });
 });
+
+test('a secret that was written into the file is not shown', () => {
+  const source = 'version: 1\nlab: home\nproxmox: { token: "admin@pve!x=hidden-uuid" }\nrouter:\n  password: hunter2\n';
+  const { diagnostics } = parseLab(source, 'lab.yaml');
+  const text = formatDiagnostics(diagnostics, source, { width: 80 });
+  expect(text).toContain('the secret itself');
+  expect(`${text}${JSON.stringify(diagnostics)}`).not.toMatch(/hidden-uuid|hunter2/);
+});

@@ -1,6 +1,6 @@
 // Renders diagnostics for a terminal: the sentence, the place, the line with a caret, and what to do.
 import { wrapText } from '../errors/wrap.ts';
-import type { Diagnostic, Position } from './diagnostic.ts';
+import { isSecretPath, type Diagnostic, type Position } from './diagnostic.ts';
 
 export interface FormatOptions {
   /** Columns of the terminal; 80 suffice. */
@@ -37,7 +37,7 @@ function formatDiagnostic(diagnostic: Diagnostic, lines: readonly string[], widt
   return [
     ...wrapBeside(head, message, width),
     `  ${formatPosition(position)}`,
-    ...snippet(position, label, lines, width),
+    ...snippet(position, label, isSecretPath(diagnostic.path) ? hideFrom(position, lines) : lines, width),
     ...related.flatMap((place) => wrapBeside('  see      ', `line ${place.position.line}: ${place.message}`, width)),
     ...(fix === undefined ? [] : wrapBeside('  fix      ', fix, width)),
   ].join('\n');
@@ -75,4 +75,9 @@ function wrapBeside(head: string, text: string, width: number, indent?: string):
 /** A file must not steer the terminal: control characters become visible, tabs one column. */
 function printable(text: string): string {
   return text.replaceAll('\t', ' ').replaceAll(/[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, '�');
+}
+
+/** The same lines with the value at the position, and what follows it, as dots. */
+function hideFrom({ line, column }: Position, lines: readonly string[]): readonly string[] {
+  return lines.map((text, at) => (at === line - 1 ? `${text.slice(0, column - 1)}•••` : text));
 }

@@ -1,6 +1,6 @@
 // Turns what zod found about keys and values into sentences for a person, with the nearest match and an example.
 import type { z } from 'zod';
-import { formatPath, type LabPath, type Problem } from './diagnostic.ts';
+import { formatPath, type LabPath, type Problem, isSecretPath } from './diagnostic.ts';
 import { schemasAt, type JsonSchema } from './lab-json-schema.ts';
 import { nearestName } from './nearest-name.ts';
 
@@ -64,7 +64,7 @@ function unionProblems(branches: readonly Issue[][], path: LabPath, surroundings
   return [
     {
       path,
-      message: `${formatPath(path)} cannot be ${nameOfValue(value)}`,
+      message: `${formatPath(path)} cannot be ${describeAt(path, value)}`,
       fix: exampleFix(path, surroundings.schema) ?? 'see docs/lab-file.md for its forms',
     },
   ];
@@ -84,11 +84,11 @@ function leafProblem(issue: Issue, path: LabPath, { value: root, schema }: Surro
       }
       const quote =
         issue.expected === 'string' && typeof value !== 'object' ? { fix: `quote it: "${nameOfValue(value)}"` } : {};
-      const message = `${name} must be ${expected}, not ${nameOfValue(value)}`;
+      const message = `${name} must be ${expected}, not ${describeAt(path, value)}`;
       return { path, message, ...quote, ...withExample };
     }
     case 'invalid_value':
-      return { path, message: `${name} cannot be ${nameOfValue(value)}`, ...oneOf(issue.values, value) };
+      return { path, message: `${name} cannot be ${describeAt(path, value)}`, ...oneOf(issue.values, value) };
     case 'too_small':
     case 'too_big':
       return { path, message: limitMessage(issue, name, value), ...withExample };
@@ -152,6 +152,10 @@ const typeNames: Readonly<Record<string, string>> = {
   record: 'a map by name',
   array: 'a list',
 };
+
+function describeAt(path: LabPath, value: unknown): string {
+  return isSecretPath(path) && typeof value !== 'object' ? 'the secret itself' : nameOfValue(value);
+}
 
 function nameOfValue(value: unknown): string {
   if (value === null) return 'empty';

@@ -28,7 +28,9 @@ export function makeApi({ service, bus, log, signal }: ApiOptions): Hono {
 
   api.onError((thrown, context) => {
     const error = asLabwrightError(thrown);
-    log.error('a request failed', { code: error.code, what: error.message, path: context.req.path });
+    // Whoever asked is told; only a mistake of ours is news for the log as well.
+    const level = error.kind === 'bug' ? 'error' : 'debug';
+    log[level]('a request failed', { code: error.code, what: error.message, path: context.req.path });
     return context.json(error.toJSON(), error.kind === 'usage' ? 400 : 500);
   });
   api.get(paths.status, async (context) => context.json(await service.status(context.req.raw.signal)));

@@ -39,6 +39,7 @@ for await (const line of lines) {
       stateDirectory: order.stateDirectory,
       cacheDirectory: order.cacheDirectory,
       socket: order.socket,
+      waitsForHosts: true,
       boot: true,
       clock: systemClock,
       random: systemRandom,
