@@ -12,11 +12,12 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   drivers: ['core'],
   images: ['core'],
   machines: ['core', 'drivers/proxmox'],
+  cluster: ['core', 'images', 'drivers/kubernetes', 'drivers/ssh', 'drivers/helm', 'drivers/nas'],
   netboot: ['core', 'wire', 'images'],
-  daemon: ['core', 'wire', 'drivers', 'images', 'machines', 'netboot'],
+  daemon: ['core', 'wire', 'drivers', 'images', 'machines', 'netboot', 'cluster'],
   rehearsal: ['wire'],
-  cli: ['core', 'wire', 'drivers', 'images', 'machines', 'netboot', 'daemon', 'rehearsal'],
-  testbed: ['core', 'wire', 'drivers', 'images', 'machines', 'netboot', 'daemon', 'rehearsal', 'cli'],
+  cli: ['core', 'wire', 'drivers', 'images', 'machines', 'netboot', 'cluster', 'daemon', 'rehearsal'],
+  testbed: ['core', 'wire', 'drivers', 'images', 'machines', 'netboot', 'cluster', 'daemon', 'rehearsal', 'cli'],
 };
 
 const scope = '@labwright/';

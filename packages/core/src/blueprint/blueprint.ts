@@ -1,7 +1,10 @@
 // The blueprint: every machine, address and name that should be. Resolved from the lab file alone, before anything is looked at.
 import type { Cidr, Ipv4, Ipv4Range } from '../addresses/ipv4.ts';
 import type { Mac } from '../addresses/mac.ts';
+import type { KubernetesVersion } from '../addresses/kubernetes-version.ts';
 import type { HostName, LabId, VmId } from '../addresses/names.ts';
+import type { BaseChartName, ChartValues, ServiceKind } from '../lab/service-schema.ts';
+import type { SecretRef } from '../lab/lab-values.ts';
 
 export interface Blueprint {
   readonly lab: LabId;
@@ -12,8 +15,23 @@ export interface Blueprint {
   readonly proxmox: ProxmoxBlueprint;
   readonly netboot: NetbootBlueprint;
   readonly ssh: SshBlueprint;
+  /** Absent when the lab has no Kubernetes. */
+  readonly cluster?: ClusterBlueprint;
+  /** Of its etcd; absent with it. */
+  readonly snapshots?: SnapshotsBlueprint;
+  /** What runs in it by Helm; absent with it. */
+  readonly charts?: ChartsBlueprint;
+  /** In the order of the file. */
+  readonly nas: readonly NasBlueprint[];
+  /** What lives outside the cluster and is used from inside, each by its name. */
+  readonly services: readonly OutsideServiceBlueprint[];
   /** In the order of their VM IDs. */
   readonly machines: readonly MachineBlueprint[];
+  /**
+   * The identities that follow on each pool's last, for replacements of machines whose host is gone: a dead host keeps its
+   * VM IDs. Only of pools that replace; in the order of their VM IDs.
+   */
+  readonly spares?: readonly MachineBlueprint[];
 }
 
 /** The network that machines live in. */
@@ -63,6 +81,112 @@ export interface SshBlueprint {
   readonly authorizedKeys: readonly string[];
 }
 
+/** The Kubernetes cluster; its members are the machines with a role. */
+export interface ClusterBlueprint {
+  readonly version: KubernetesVersion;
+  /** Where its API answers for everybody, from the first formation on. */
+  readonly endpoint: {
+    /** With the domain: "kube.home.arpa". */
+    readonly name: string;
+    readonly address: Ipv4;
+    readonly port: number;
+    /** The control plane that has the address itself; absent where a balancer outside the cluster has it. */
+    readonly holder?: HostName;
+  };
+  readonly podNetwork: 'routed' | 'flannel';
+  readonly pods: Cidr;
+  readonly services: Cidr;
+  /** The resolver of pods: the tenth address of `services`, as kubeadm has it. */
+  readonly dnsAddress: Ipv4;
+  /** "cluster.local" */
+  readonly dnsDomain: string;
+  /** Folder (absolute) or URL of a mirror laid out like dl.k8s.io. */
+  readonly mirror?: string;
+  /** Longer time limits, for control planes that are emulated without KVM. */
+  readonly slow: boolean;
+}
+
+/** Snapshots of etcd. */
+export interface SnapshotsBlueprint {
+  /** As the file writes it: absolute, or relative to the lab file. */
+  readonly folder: string;
+  readonly everyMs: number;
+  readonly keep: number;
+}
+
+/** What runs in the cluster by Helm, and the Secrets of the lab in it. */
+export interface ChartsBlueprint {
+  /** The base services that are on; their versions and values are cluster/services/base-chart's. */
+  readonly base: Readonly<Partial<Record<BaseChartName, ChartSettings>>>;
+  readonly own: readonly OwnChartBlueprint[];
+  readonly secrets: readonly ClusterSecretBlueprint[];
+  /** Folder or URL in place of the repositories of the base services. */
+  readonly mirror?: string;
+  /** Folder or URL laid out like get.helm.sh. */
+  readonly helmMirror?: string;
+}
+
+export interface ChartSettings {
+  readonly version?: string;
+  /** On top of ours. */
+  readonly values: ChartValues;
+}
+
+export interface OwnChartBlueprint {
+  readonly name: string;
+  readonly namespace: string;
+  /** A name in the repository, or without one a path relative to the lab file. */
+  readonly chart: string;
+  readonly repository?: string;
+  readonly version?: string;
+  readonly values: ChartValues;
+}
+
+export interface ClusterSecretBlueprint {
+  readonly name: string;
+  readonly namespace: string;
+  readonly type: string;
+  readonly data: Readonly<Record<string, SecretRef>>;
+}
+
+export interface NasBlueprint {
+  readonly name: string;
+  readonly kind: 'synology' | 'linux';
+  readonly address: Ipv4;
+  readonly exports: readonly NasExportBlueprint[];
+  /** Only with it are exports written. */
+  readonly ssh?: { readonly user: string; readonly port: number; readonly hostKey: string };
+}
+
+export interface NasExportBlueprint {
+  readonly path: string;
+  readonly use: 'volumes' | 'snapshots' | 'data';
+}
+
+/** A service that is not in the cluster: a database on the NAS, for instance. */
+export interface OutsideServiceBlueprint {
+  readonly name: string;
+  /** By which everybody in the house reaches it: "mariadb.home.arpa". */
+  readonly dnsName: string;
+  readonly kind: ServiceKind;
+  readonly address: Ipv4;
+  readonly port: number;
+  /** Absent when it runs somewhere that Labwright makes no compose file for. */
+  readonly container?: ServiceContainerBlueprint;
+}
+
+export interface ServiceContainerBlueprint {
+  /** Name of the NAS. */
+  readonly nas: string;
+  readonly image: string;
+  /** The port inside the container. */
+  readonly port: number;
+  readonly volume?: { readonly path: string; readonly mount: string };
+  readonly environment: Readonly<Record<string, string | SecretRef>>;
+}
+
+export type ClusterRole = 'control-plane' | 'worker';
+
 export type Firmware = 'bios' | 'uefi';
 
 export interface MachineBlueprint {
@@ -77,10 +201,15 @@ export interface MachineBlueprint {
   readonly storage: string;
   readonly firmware: Firmware;
   readonly image: string;
+  /** Absent for a machine that is not in the cluster. */
+  readonly role?: ClusterRole;
+  readonly heal: 'restart' | 'replace';
   /** Hosts it may be placed on, in the file's order. */
   readonly hosts: readonly HostName[];
   /** 'host': no two machines of the pool on one host; 'even': as even as there is room; 'none': where there is room. */
   readonly spread: 'host' | 'even' | 'none';
   /** Proxmox start order: lower starts first, higher stops first. */
   readonly startOrder?: number;
+  /** The machine it stands in for; as the tag of its VM says, never the lab file. */
+  readonly replaces?: VmId;
 }

@@ -20,8 +20,13 @@ describe('the home example', () => {
       ['node103', '10.1.1.3', '02:1a:b0:00:01:03', 'edge', 'uefi'],
     ]);
     for (const machine of machines) {
-      expect(machine).toMatchObject({ cores: 2, memoryMiB: 1024, diskGiB: 8, storage: 'local-lvm', image: 'debian' });
+      expect(machine).toMatchObject({ cores: 2, diskGiB: 8, storage: 'local-lvm', image: 'debian' });
     }
+    expect(machines.map(({ role, memoryMiB }) => [role, memoryMiB])).toEqual([
+      ['control-plane', 2048],
+      ['worker', 1536],
+      ['worker', 1536],
+    ]);
   });
 
   test('resolves what the file leaves out', () => {
@@ -44,9 +49,18 @@ describe('the home example', () => {
     ]);
   });
 
-  test('in a rehearsal differs by its id only', () => {
-    const real = resolve(source);
-    expect(resolve(source, true)).toEqual({ ...real, lab: 'home+rehearsal' });
+  test('in a rehearsal differs by its id, by patience and endpoint of the cluster, and by charts that have to be fetched', () => {
+    const { cluster, charts: _charts, ...real } = resolve(source);
+    const rehearsed = resolve(source, true);
+    expect(cluster).toMatchObject({ slow: false, endpoint: { address: '10.1.0.10', holder: 'node101' } });
+    expect(rehearsed.cluster).toEqual({
+      ...cluster,
+      slow: true,
+      endpoint: { name: 'kube.home.arpa', address: '10.1.0.10', port: 6443 },
+    });
+    const { cluster: _cluster, charts, ...rest } = rehearsed;
+    expect(charts?.base).toEqual({});
+    expect(rest).toEqual({ ...real, lab: 'home+rehearsal' });
   });
 });
 

@@ -1,9 +1,20 @@
 // Lab file to blueprint: every machine, address and name that should be. Pure; looks nothing up.
+import { cidrRange, ipv4FromNumber, ipv4ToNumber } from '../addresses/ipv4.ts';
 import { hostName, labId, rehearsalOf } from '../addresses/names.ts';
 import { invariant } from '../errors/error.ts';
-import { labIdentities, machineNetwork } from '../lab/lab-identities.ts';
-import type { Lab } from '../lab/lab-schema.ts';
-import type { Blueprint, HostBlueprint, MachineBlueprint, NetworkBlueprint, ProxmoxBlueprint } from './blueprint.ts';
+import { resolveCharts, resolveNas, resolveOutsideServices } from './resolve-services.ts';
+import type { Identity } from '../identity/identity.ts';
+import { labIdentities, machineNetwork, spareIdentities } from '../lab/lab-identities.ts';
+import type { Lab, LabKubernetes } from '../lab/lab-schema.ts';
+import type {
+  Blueprint,
+  ClusterBlueprint,
+  HostBlueprint,
+  MachineBlueprint,
+  NetworkBlueprint,
+  ProxmoxBlueprint,
+  SnapshotsBlueprint,
+} from './blueprint.ts';
 
 export interface ResolveOptions {
   /** Marks everything as a rehearsal's: it and hardware can then not be mistaken for each other. */
@@ -25,8 +36,14 @@ export function resolveBlueprint(lab: Lab, { rehearsal }: ResolveOptions): Bluep
       httpPort: lab.netboot.httpPort,
       ...(lab.netboot.dynamic === undefined ? {} : { dynamic: lab.netboot.dynamic }),
     },
+    ...(lab.kubernetes === undefined ? {} : { cluster: resolveCluster(lab, lab.kubernetes, rehearsal) }),
+    ...(lab.kubernetes === undefined ? {} : { snapshots: resolveSnapshots(lab.kubernetes) }),
+    ...(lab.kubernetes === undefined ? {} : { charts: resolveCharts(lab, lab.kubernetes, rehearsal) }),
     ssh: { user: lab.ssh.user, authorizedKeys: lab.ssh.authorizedKeys },
-    machines: resolveMachines(lab),
+    nas: resolveNas(lab),
+    services: resolveOutsideServices(lab),
+    machines: labIdentities(lab).map((identity) => resolveMachine(lab, identity)),
+    spares: spareIdentities(lab).map((identity) => resolveMachine(lab, identity)),
   };
 }
 
@@ -61,22 +78,53 @@ function resolveProxmox({ proxmox }: Lab): ProxmoxBlueprint {
   return { port, storage, tls: tls === 'pinned' ? { mode: 'pinned' } : { mode: 'ca', file: tls.ca } };
 }
 
-function resolveMachines(lab: Lab): readonly MachineBlueprint[] {
-  const allHosts = Object.keys(lab.hosts);
-  return labIdentities(lab).map((identity) => {
-    const pool = lab.pools[identity.pool];
-    invariant(pool !== undefined, `machine ${identity.name} is of a pool of the lab`);
-    return {
-      ...identity,
-      cores: pool.cores,
-      memoryMiB: pool.memory,
-      diskGiB: pool.disk.size,
-      storage: pool.disk.storage ?? lab.proxmox.storage,
-      firmware: pool.firmware,
-      image: pool.image,
-      hosts: (pool.hosts ?? allHosts).map(hostName),
-      spread: pool.spread,
-      ...(pool.startOrder === undefined ? {} : { startOrder: pool.startOrder }),
-    };
-  });
+function resolveMachine(lab: Lab, identity: Identity): MachineBlueprint {
+  const pool = lab.pools[identity.pool];
+  invariant(pool !== undefined, `machine ${identity.name} is of a pool of the lab`);
+  return {
+    ...identity,
+    cores: pool.cores,
+    memoryMiB: pool.memory,
+    diskGiB: pool.disk.size,
+    storage: pool.disk.storage ?? lab.proxmox.storage,
+    firmware: pool.firmware,
+    image: pool.image,
+    ...(pool.role === 'none' || lab.kubernetes === undefined ? {} : { role: pool.role }),
+    heal: pool.heal,
+    hosts: (pool.hosts ?? Object.keys(lab.hosts)).map(hostName),
+    spread: pool.spread,
+    ...(pool.startOrder === undefined ? {} : { startOrder: pool.startOrder }),
+  };
+}
+
+const apiPort = 6443;
+/** kubeadm gives the cluster's resolver this one of the service network. */
+const dnsOffset = 10;
+
+function resolveCluster(lab: Lab, kubernetes: LabKubernetes, rehearsal: boolean): ClusterBlueprint {
+  const { version, endpoint, podNetwork, pods, services, mirror } = kubernetes;
+  // A rehearsal's gateway balances it. No router of a real lab is managed yet, so there the first control plane has it.
+  const holder = rehearsal
+    ? undefined
+    : labIdentities(lab).find(({ pool }) => lab.pools[pool]?.role === 'control-plane');
+  return {
+    version,
+    endpoint: {
+      name: `${endpoint.name}.${lab.domain}`,
+      address: endpoint.address,
+      port: apiPort,
+      ...(holder === undefined ? {} : { holder: holder.name }),
+    },
+    podNetwork,
+    pods,
+    services,
+    dnsAddress: ipv4FromNumber(ipv4ToNumber(cidrRange(services).first) + dnsOffset),
+    dnsDomain: 'cluster.local',
+    ...(mirror === undefined ? {} : { mirror }),
+    slow: rehearsal,
+  };
+}
+
+function resolveSnapshots({ snapshots }: LabKubernetes): SnapshotsBlueprint {
+  return { folder: snapshots.to, everyMs: snapshots.every, keep: snapshots.keep };
 }

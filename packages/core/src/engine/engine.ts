@@ -12,7 +12,7 @@ import { keyedQueue } from './keyed-queue.ts';
 export interface StepContext {
   readonly signal: AbortSignal;
   /** Says what the step waits for and what was last seen; shown as it comes. */
-  progress(detail: string): void;
+  readonly progress: (detail: string) => void;
 }
 
 export interface Executor {

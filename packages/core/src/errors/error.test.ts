@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { Secret } from '../ports/secret.ts';
@@ -28,6 +30,19 @@ describe('LabwrightError', () => {
     expect(asLabwrightError(new Error()).message).toBe('an error without a message');
   });
 
+  test('a file that cannot be used is no bug, and a program that cannot be started is', async () => {
+    const denied = await readFile('/dev/null/x').catch((cause: unknown) => asLabwrightError(cause));
+    expect(denied).toMatchObject({
+      code: 'LW0005',
+      message: '/dev/null/x could not be read or written',
+      why: 'a part of the path is a file, not a folder',
+      fix: ['move that file away'],
+    });
+    const child = spawn('/nowhere/program');
+    const started = await new Promise((resolve) => child.once('error', resolve));
+    expect(asLabwrightError(started).code).toBe('LW0001');
+  });
+
   test('an invariant that does not hold is a bug', () => {
     expect(() => invariant(false, 'one is two')).toThrow(expect.objectContaining({ code: 'LW0001' }));
     expect(() => invariant(true, 'one is one')).not.toThrow();
@@ -35,7 +50,7 @@ describe('LabwrightError', () => {
 
   test('every code belongs to a group and has a title that continues a sentence', () => {
     for (const [code, { title }] of Object.entries(errorTable) as [ErrorCode, { title: string }][]) {
-      expect(code).toMatch(/^LW[0-59]\d{3}$/);
+      expect(code).toMatch(/^LW[0-79]\d{3}$/);
       expect(title).not.toMatch(/\.$/);
     }
   });

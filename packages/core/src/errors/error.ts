@@ -1,4 +1,5 @@
 // The one error class: what happened, where, why, and how to fix it, in the user's words.
+import { describeFileFailure } from './file-failure.ts';
 import { errorTable, type ErrorCode, type ErrorKind } from './table.ts';
 
 export interface ErrorDetails {
@@ -73,9 +74,14 @@ export class LabwrightError extends Error {
   }
 }
 
-/** Anything thrown, as a LabwrightError: ours stay, the rest become LW0001 with the cause kept. */
+/**
+ * Anything thrown, as a LabwrightError: ours stay, a file that cannot be used is LW0005, the rest become LW0001; the cause
+ * is kept.
+ */
 export function asLabwrightError(thrown: unknown): LabwrightError {
   if (thrown instanceof LabwrightError) return thrown;
+  const fileFailure = describeFileFailure(thrown);
+  if (fileFailure !== undefined) return new LabwrightError('LW0005', fileFailure);
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   return new LabwrightError('LW0001', {
     what: message === '' ? 'an error without a message' : message,

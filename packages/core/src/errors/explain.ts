@@ -20,14 +20,17 @@ export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(errorTable, text);
 }
 
-const columns = 80;
-
-/** What `labwright explain CODE` prints, for a terminal of 80 columns. */
-export function explainError(code: ErrorCode): string {
+/** What `labwright explain CODE` prints. */
+export function explainError(code: ErrorCode, columns = 80): string {
   const { kind, title } = errorTable[code];
   const { meaning, advice } = errorGuide[code];
   const steps = advice.flatMap((step) => wrapText(plain(step), columns, '  - '));
-  const head = [`${code}  ${title}`, '', `kind: ${kind} (${kindWords[kind]})`, ''];
+  const head = [
+    ...wrapText(title, columns, `${code}  `),
+    '',
+    ...wrapText(`${kind} (${kindWords[kind]})`, columns, 'kind: '),
+    '',
+  ];
   return [...head, ...wrapText(plain(meaning), columns), '', 'what to do', ...steps, ''].join('\n');
 }
 
@@ -38,6 +41,8 @@ const groups: readonly (readonly [prefix: string, title: string])[] = [
   ['LW3', 'Network boot'],
   ['LW4', 'Images and artifacts'],
   ['LW5', 'Plan and engine'],
+  ['LW6', 'The cluster'],
+  ['LW7', 'Services and network storage'],
   ['LW9', 'Rehearsal'],
 ];
 

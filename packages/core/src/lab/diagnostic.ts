@@ -81,5 +81,7 @@ export function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
 
 /** A place where the file names a secret by reference; what stands there by mistake may be the secret itself and is never shown. */
 export function isSecretPath(path: LabPath): boolean {
+  const [section, part, , key] = path;
+  if (section === 'kubernetes' && part === 'secrets' && key === 'data' && path.length > 4) return true;
   return path.at(-1) === 'token' || path.at(-1) === 'password';
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { formatCount, formatDiagnostics } from './format-diagnostics.ts';
+import { displayWidth, takeColumns } from '../text/width.ts';
 import { parseLab } from './parse-lab.ts';
 
 const broken = `version: 1
@@ -71,6 +72,25 @@ describe('diagnostics on a terminal', () => {
   test('a label that does not fit beside the caret stands below it', () => {
     const text = format(broken, 56);
     expect(text).toContain('      │                                ^^^^\n      │ needs 3; there are pve1, pve2\n');
+  });
+
+  test.each([
+    ['"日本語" x', 'lab: "日本語" x', '              ^'],
+    ['"🏠 x" y', 'lab: "🏠 x" y', '            ^'],
+    ['"e\u0301" y', 'lab: "e\u0301" y', '         ^'],
+    ['"\u200d" y', 'lab: "�" y', '         ^'],
+    ['"日本"', 'lab: "日本"', '     ^^^^^^'],
+  ])('carets stand under what they mean, also beside wide characters: %s', (value, shown, caret) => {
+    const text = format(`version: 1\nlab: ${value}\n`);
+    expect(text).toContain(`    2 │ ${shown}\n      │ ${caret}\n`);
+  });
+
+  test('a long line of wide characters is cut by columns', () => {
+    const lines = format(`version: 1\nlab: "${'語'.repeat(100)}" x ${'語'.repeat(100)}\n`, 60).split('\n');
+    expect(lines.filter((line) => displayWidth(line) > 60)).toEqual([]);
+    const [at = 0] = lines.flatMap((line, index) => (line.includes('^') ? [index] : []));
+    const caret = lines[at]?.indexOf('^') ?? 0;
+    expect(takeColumns(lines[at - 1] ?? '', caret + 1).at(-1)).toBe('x');
   });
 
   test('the end of a long line is shown in a window around the caret', () => {

@@ -1,5 +1,6 @@
 // Renders diagnostics for a terminal: the sentence, the place, the line with a caret, and what to do.
 import { wrapText } from '../errors/wrap.ts';
+import { displayWidth, takeColumns } from '../text/width.ts';
 import { isSecretPath, type Diagnostic, type Position } from './diagnostic.ts';
 
 export interface FormatOptions {
@@ -14,8 +15,9 @@ export function formatDiagnostics(
   { width }: FormatOptions,
 ): string {
   const lines = source.split(/\r?\n/);
-  const blocks = diagnostics.map((diagnostic) => formatDiagnostic(diagnostic, lines, Math.max(width, 40)));
-  return [...blocks, formatCount(diagnostics)].join('\n\n') + '\n';
+  const columns = Math.max(width, 40);
+  const blocks = diagnostics.map((diagnostic) => formatDiagnostic(diagnostic, lines, columns));
+  return [...blocks, wrapText(printable(formatCount(diagnostics)), columns).join('\n')].join('\n\n') + '\n';
 }
 
 /** "2 problems and 1 warning in lab.yaml; nothing was changed." */
@@ -36,7 +38,7 @@ function formatDiagnostic(diagnostic: Diagnostic, lines: readonly string[], widt
   const head = severity.padEnd(9);
   return [
     ...wrapBeside(head, message, width),
-    `  ${formatPosition(position)}`,
+    `  ${printable(formatPosition(position))}`,
     ...snippet(position, label, isSecretPath(diagnostic.path) ? hideFrom(position, lines) : lines, width),
     ...related.flatMap((place) => wrapBeside('  see      ', `line ${place.position.line}: ${place.message}`, width)),
     ...(fix === undefined ? [] : wrapBeside('  fix      ', fix, width)),
@@ -53,28 +55,50 @@ function snippet(position: Position, label: string | undefined, lines: readonly 
   if (whole === undefined || whole.trim() === '') return label === undefined ? [] : wrapBeside('      ', label, width);
   const gutter = String(position.line).padStart(5);
   const room = width - gutter.length - 3;
-  const caretAt = Math.min(position.column - 1, whole.length);
-  const start = caretAt < room - 12 ? 0 : Math.max(0, caretAt - Math.floor(room / 3));
-  const cut = printable(whole).slice(start, start + room);
-  const shown = start > 0 ? `…${cut.slice(1)}` : cut;
-  const text = start + room < whole.length ? `${shown.slice(0, -1)}…` : shown;
-  const indent = ' '.repeat(caretAt - start);
-  const caret = '^'.repeat(Math.max(1, Math.min(position.length, room - indent.length)));
+  const at = Math.min(position.column - 1, whole.length);
+  // Columns and not characters from here on: a line may hold text that takes two columns a character.
+  const before = printable(whole.slice(0, at));
+  const marked = printable(whole.slice(at, at + position.length));
+  const after = printable(whole.slice(at + position.length));
+  const { shown, caretAt } = windowAround(before, marked + after, room);
+  const indent = ' '.repeat(caretAt);
+  const caret = '^'.repeat(Math.max(1, Math.min(displayWidth(marked), room - caretAt)));
   const edge = `${' '.repeat(gutter.length)} │ `;
-  const first = `${gutter} │ ${text}`;
+  const first = `${gutter} │ ${shown}`;
   if (label === undefined) return [first, edge + indent + caret];
   const beside = `${edge}${indent}${caret} ${printable(label)}`;
-  if (beside.length <= width) return [first, beside];
+  if (displayWidth(beside) <= width) return [first, beside];
   return [first, edge + indent + caret, ...wrapBeside(edge, label, width, edge)];
+}
+
+/** As much of a line as fits, with the place between `before` and `rest` in sight; what is cut is an ellipsis. */
+function windowAround(
+  before: string,
+  rest: string,
+  room: number,
+): { readonly shown: string; readonly caretAt: number } {
+  let left = before;
+  if (displayWidth(before) >= room - 12) {
+    const kept = Math.floor(room / 3);
+    while (displayWidth(left) > kept - 1) left = left.slice(String.fromCodePoint(left.codePointAt(0) ?? 0x20).length);
+    left = `…${left}`;
+  }
+  const caretAt = displayWidth(left);
+  const right = room - caretAt;
+  const cut = displayWidth(rest) <= right ? rest : `${takeColumns(rest, right - 1)}…`;
+  return { shown: left + cut, caretAt };
 }
 
 function wrapBeside(head: string, text: string, width: number, indent?: string): string[] {
   return wrapText(printable(text), width, head, indent);
 }
 
-/** A file must not steer the terminal: control characters become visible, tabs one column. */
+/**
+ * A file must not steer the terminal: what is not to be seen becomes visible, tabs one column. Character by character, so
+ * that a part of a line becomes the same part of what is shown.
+ */
 function printable(text: string): string {
-  return text.replaceAll('\t', ' ').replaceAll(/[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, '�');
+  return text.replaceAll('\t', ' ').replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, '�');
 }
 
 /** The same lines with the value at the position, and what follows it, as dots. */

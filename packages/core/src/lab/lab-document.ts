@@ -232,6 +232,16 @@ interface SyntaxFinding {
 /** One a line: what follows on the same line is nearly always a consequence. */
 function syntaxDiagnostics(findings: readonly SyntaxFinding[], toPosition: (span: Span) => Position): Diagnostic[] {
   const byLine = new Map<number, Diagnostic>();
+  const tabs = findings.filter(({ code }) => code === tabCode);
+  const [firstTab] = tabs;
+  if (firstTab !== undefined) {
+    // With lines that do not stand where they seem to, everything else is a consequence; and so is the next tab.
+    const lines = new Set(tabs.map(({ pos }) => toPosition({ start: pos[0], end: pos[1] }).line));
+    const message = lines.size === 1 ? 'a line is indented by a tab' : `${lines.size} lines are indented by tabs`;
+    const position = toPosition({ start: firstTab.pos[0], end: firstTab.pos[1] });
+    const fix = 'indent with spaces; an editor can turn all tabs into spaces';
+    return [{ severity: 'error', path: [], position, message: `this is not YAML: ${message}`, fix, related: [] }];
+  }
   for (const { code, message, pos } of findings) {
     const position = toPosition({ start: pos[0], end: pos[1] });
     if (byLine.has(position.line)) continue;
@@ -250,9 +260,10 @@ function syntaxDiagnostics(findings: readonly SyntaxFinding[], toPosition: (span
   return [...byLine.values()];
 }
 
+const tabCode = 'TAB_AS_INDENT';
+
 /** For the mistakes people make most; YAML's own words for the rest. */
 const syntaxHints: Readonly<Record<string, { readonly message: string; readonly fix: string }>> = {
-  TAB_AS_INDENT: { message: 'a line is indented by a tab', fix: 'indent with spaces' },
   BLOCK_AS_IMPLICIT_KEY: {
     message: 'two keys stand on one line',
     fix: 'put the second on a line of its own, or quote a value that contains ": "',

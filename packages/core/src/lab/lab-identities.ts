@@ -2,6 +2,7 @@
 import {
   completeIdentity,
   attemptIdentities,
+  attemptIdentity,
   type Identity,
   type IdentityPool,
   type IdentityRule,
@@ -53,3 +54,34 @@ export function labIdentities(lab: Lab): readonly Identity[] {
   }
   return identities.sort((one, other) => one.vmId - other.vmId);
 }
+
+/** A pool that has replaced this many machines wants a person to look at it. */
+const mostSpares = 16;
+
+/**
+ * The identities that follow on the last of each pool that replaces machines, as far as nothing else in the file has their
+ * VM ID, name, MAC or address. In the order of VM IDs.
+ */
+export function spareIdentities(lab: Lab): readonly Identity[] {
+  const place = machineNetwork(lab);
+  invariant(place !== undefined, 'a checked lab has one network with machines');
+  const rule = identityRule(lab, place.network.machines);
+  const taken = [...labIdentities(lab)];
+  const clashes = (one: Identity): boolean =>
+    taken.some((other) => identityKeys.some((key) => one[key] === other[key]));
+  const spares = identityPools(lab)
+    .filter((pool) => lab.pools[pool.name]?.heal === 'replace')
+    .flatMap((pool) => {
+      const found: Identity[] = [];
+      for (let index = pool.count; index < pool.count + mostSpares; index += 1) {
+        const spare = completeIdentity(attemptIdentity(rule, pool, index));
+        if (spare === undefined || clashes(spare)) break;
+        taken.push(spare);
+        found.push(spare);
+      }
+      return found;
+    });
+  return spares.sort((one, other) => one.vmId - other.vmId);
+}
+
+const identityKeys = ['vmId', 'name', 'mac', 'address'] as const;

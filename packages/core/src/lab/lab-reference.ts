@@ -32,8 +32,12 @@ The base is the lowest \`firstVmId\` of the pools unless \`identity.baseVmId\` s
 101, VM ID 101 gets 10.1.1.1 and VM ID 114 the last one, 10.1.1.14. The first and last address of a block stay unused.
 
 Several pools share one block: give each a \`firstVmId\` of its own, with room to grow (101, 111, 121, …). Their VM IDs
-must not overlap, and then nothing else can: names, MACs and addresses of two VM IDs always differ. Set
-\`identity.baseVmId\` before adding a pool with lower VM IDs than the others, or every address would move.`;
+must not overlap; then MACs and addresses differ as well, and so do names that hold \`{vmId}\`. A template without it, such as
+\`worker-{index}\`, or an exception under \`machines\` can give a name twice: like everything else that stands twice, that is
+refused before anything is touched. So is a machine, pool or appliance with a name that every lab has already: \`localhost\`,
+\`gateway\`, \`labwright\` and \`laptop\`.
+
+Set \`identity.baseVmId\` before adding a pool with lower VM IDs than the others, or every address would move.`;
 
 /** A section for what has keys of its own, and one for each such key below it. */
 function sectionsOf(path: string, schema: JsonSchema): string[] {

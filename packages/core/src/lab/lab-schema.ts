@@ -1,10 +1,14 @@
 // The shape of a lab file: every key with its default and a description, from which the JSON Schema and the reference are made.
 import { z } from 'zod';
+import { about } from './about.ts';
 import {
   cidrValue,
   diskSizeValue,
   domainValue,
+  durationValue,
+  hostMemoryValue,
   ipv4Value,
+  kubernetesVersionValue,
   macPrefixValue,
   macValue,
   memoryValue,
@@ -15,12 +19,15 @@ import {
   secretRefValue,
   type GiB,
 } from './lab-values.ts';
-
-/** The example is what stands after the colon in a lab file. (zod drops JSON Schema's `examples` where it transforms.) */
-const about = (description: string, example?: string) => ({
-  description,
-  ...(example === undefined ? {} : { example }),
-});
+import {
+  baseCharts,
+  clusterSecret,
+  nasExport,
+  nasSsh,
+  outsideService,
+  ownChart,
+  releaseNames,
+} from './service-schema.ts';
 
 /** One pool can hold this many machines; the identity rule and the VM IDs set tighter limits. */
 const maxPoolCount = 10_000;
@@ -73,7 +80,7 @@ const host = z.strictObject({
     .min(1)
     .max(1024)
     .meta(about('Cores machines may use in all. Higher than the hardware has means that machines share.', '12')),
-  memory: memoryValue.meta(about('Memory machines may use in all; leave out what Proxmox itself needs.', '24GiB')),
+  memory: hostMemoryValue.meta(about('Memory machines may use in all; leave out what Proxmox itself needs.', '24GiB')),
   mac: macValue.optional().meta(about('Its Ethernet address, so that no machine is given the same.')),
   maintenance: z.boolean().default(false).meta(about('Keeps new machines off this host.')),
 });
@@ -112,6 +119,10 @@ const nas = z.strictObject({
   kind: z.enum(['synology', 'linux']).meta(about('What it is.')),
   address: ipv4Value.meta(about('Its address.', '10.1.0.20')),
   bays: z.int().min(1).max(512).optional().meta(about('Disk bays.', '8')),
+  exports: z.array(nasExport).prefault([]).meta(about('Folders that machines mount by NFS, version 4.')),
+  ssh: nasSsh
+    .optional()
+    .meta(about('How Labwright writes the exports of a linux NAS; without it they are only checked.')),
 });
 
 const networkSwitch = z.strictObject({
@@ -161,6 +172,76 @@ const ssh = z.strictObject({
     .meta(about('Private key your ssh uses, for ssh-config.', '~/.ssh/id_ed25519')),
 });
 
+const kubernetes = z.strictObject({
+  version: kubernetesVersionValue.meta(about('Version the cluster runs; raise it to upgrade.', '1.35.4')),
+  endpoint: z
+    .strictObject({
+      address: ipv4Value.meta(about('An address of its own in the network of the machines.', '10.1.0.10')),
+      name: nameValue.default('kube').meta(about('Its name under the domain of the lab.')),
+    })
+    .meta(about('Where the API of the cluster answers, whichever control plane is up.')),
+  podNetwork: z
+    .enum(['routed', 'flannel'])
+    .default('routed')
+    .meta(
+      about(
+        'routed: each machine keeps a route to the pods of the others; for machines in one network. flannel: an overlay, by its Helm chart.',
+      ),
+    ),
+  pods: cidrValue.prefault('10.244.0.0/16').meta(about('Network that pods get their addresses from, a /24 a machine.')),
+  services: cidrValue
+    .prefault('10.96.0.0/16')
+    .meta(about('Network that Services get their addresses from inside the cluster.')),
+  mirror: z
+    .string()
+    .min(1)
+    .optional()
+    .meta(
+      about(
+        'Folder or URL laid out like dl.k8s.io, asked before it. Default: dl.k8s.io, then a build from Debian’s source.',
+        'mirror',
+      ),
+    ),
+  snapshots: z
+    .strictObject({
+      to: z
+        .string()
+        .min(1)
+        .default('snapshots')
+        .meta(
+          about(
+            'Folder they are kept in, relative to the lab file; best one that is mounted from a NAS.',
+            '/mnt/nas/etcd',
+          ),
+        ),
+      every: durationValue.prefault('6h').meta(about('How often one is taken while `labwright serve` runs.', '6h')),
+      keep: z.int().min(1).max(10_000).default(28).meta(about('How many are kept; older ones are removed.')),
+    })
+    .prefault({})
+    .meta(about('Snapshots of etcd, the database of the cluster: encrypted, and checked when they are taken.')),
+  charts: baseCharts.prefault({}).meta(about('The base services, each switched on or off.')),
+  ownCharts: releaseNames(ownChart).meta(about('Your own charts, by the name of the release.')),
+  secrets: z
+    .record(nameValue, clusterSecret)
+    .default({})
+    .meta(about('Secrets of the cluster, by name, from where the lab’s secrets are.')),
+  chartMirror: z
+    .string()
+    .min(1)
+    .optional()
+    .meta(
+      about(
+        'Folder with chart packages, or address of one chart repository, in place of those of the base services.',
+        'charts',
+      ),
+    ),
+  helmMirror: z
+    .string()
+    .min(1)
+    .optional()
+    .meta(about('Folder or URL laid out like get.helm.sh, asked when no fitting helm is installed.', 'mirror/helm')),
+});
+
 const disk = z
   .union([
     diskSizeValue.transform((size): { size: GiB; storage?: string | undefined } => ({ size })),
@@ -183,7 +264,7 @@ const pool = z.strictObject({
   memory: memoryValue.prefault('2GiB').meta(about('Memory of each machine.', '2GiB')),
   disk: disk.prefault('20GiB'),
   firmware: z.enum(['bios', 'uefi']).default('bios').meta(about('How each machine starts.')),
-  image: nameValue.default('debian').meta(about('Operating system each machine boots.')),
+  image: z.enum(['debian']).default('debian').meta(about('Operating system each machine boots.')),
   hosts: z
     .array(z.string())
     .min(1)
@@ -199,6 +280,18 @@ const pool = z.strictObject({
     .max(999_999_999)
     .default(101)
     .meta(about('VM ID of its first machine; the others follow. Name, MAC and address are made from it.')),
+  role: z
+    .enum(['control-plane', 'worker', 'none'])
+    .default('none')
+    .meta(about('What its machines are in the Kubernetes cluster.')),
+  heal: z
+    .enum(['restart', 'replace'])
+    .default('restart')
+    .meta(
+      about(
+        'restart: a machine that stopped by itself is started again. replace: one whose disk or host is gone is also made anew, with the next VM ID of its pool.',
+      ),
+    ),
   startOrder: z.int().min(0).max(100_000).optional().meta(about('Lower starts first and stops last.', '1')),
   name: z
     .string()
@@ -275,6 +368,10 @@ export const labSchema = z.strictObject({
       ),
     ),
   identity: identity.prefault({}).meta(about('The rule that gives each machine its name, MAC and address.')),
+  services: byName(outsideService)
+    .default({})
+    .meta(about('Services outside the cluster, such as a database on the NAS. Each gets a name under the domain.')),
+  kubernetes: kubernetes.optional().meta(about('The Kubernetes cluster, made of the pools that have a role in it.')),
   secrets: secrets.prefault({}).meta(about('The encrypted file for secrets named by {age: KEY}.')),
   pools: byName(pool).meta(about('Pools of machines alike, by name.')),
 });
@@ -284,4 +381,7 @@ export type Lab = z.output<typeof labSchema>;
 export type LabNetwork = Lab['networks'][string];
 export type LabHost = Lab['hosts'][string];
 export type LabPool = Lab['pools'][string];
+export type LabKubernetes = NonNullable<Lab['kubernetes']>;
+export type LabNas = Lab['nas'][string];
+export type LabService = Lab['services'][string];
 export type LabIdentity = Lab['identity'];

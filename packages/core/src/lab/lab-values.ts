@@ -4,6 +4,7 @@ import type { Brand } from '../addresses/brand.ts';
 import { ipv4ToNumber, parseCidr, parseIpv4, type Cidr, type Ipv4, type Ipv4Range } from '../addresses/ipv4.ts';
 import { parseMac, type Mac } from '../addresses/mac.ts';
 import { parseHostName } from '../addresses/names.ts';
+import { parseKubernetesVersion, type KubernetesVersion } from '../addresses/kubernetes-version.ts';
 
 /** Whole mebibytes. */
 export type MiB = Brand<number, 'MiB'>;
@@ -39,6 +40,22 @@ export const ipv4Value = parsedText<Ipv4>(
       fix: 'write four numbers from 0 to 255, like 10.1.0.1',
     },
 );
+
+/** YAML takes 1.35 for a number, so that is let in to be refused with the right words. */
+export const kubernetesVersionValue = z
+  .union([z.string(), z.number()])
+  .transform((value, context): KubernetesVersion => {
+    const version = parseKubernetesVersion(String(value));
+    if (version !== undefined) return version;
+    const message = `${quoted(String(value))} is not a version of Kubernetes`;
+    context.issues.push({
+      code: 'custom',
+      message,
+      input: value,
+      params: { fix: 'write all three numbers, like 1.35.4' },
+    });
+    return z.NEVER;
+  });
 
 export const cidrValue = parsedText<Cidr>((text) => {
   const network = parseCidr(text);
@@ -117,14 +134,52 @@ function parseMebibytes(text: string): number | Refusal {
   return mebibytes;
 }
 
-export const memoryValue = parsedText<MiB>((text) => parseMebibytes(text) as MiB | Refusal);
+interface SizeLimit {
+  readonly size: string;
+  /** "4TiB is the most a virtual machine can have". */
+  readonly why: string;
+}
+
+/** A slip of a digit or a unit is told here, and not by Proxmox in the middle of a run. */
+function parseSizeWithin(text: string, least: SizeLimit, most: SizeLimit): number | Refusal {
+  const mebibytes = parseMebibytes(text);
+  if (typeof mebibytes !== 'number') return mebibytes;
+  if (mebibytes < Number(parseMebibytes(least.size))) return refuseSize(text, 'little', least);
+  return mebibytes > Number(parseMebibytes(most.size)) ? refuseSize(text, 'much', most) : mebibytes;
+}
+
+function refuseSize(text: string, word: 'little' | 'much', { size, why }: SizeLimit): Refusal {
+  const bound = word === 'little' ? 'at least' : 'at most';
+  return { refused: `${quoted(text)} is too ${word}: ${why}`, fix: `write ${bound} ${size}` };
+}
+
+const leastMemory: SizeLimit = { size: '256MiB', why: 'no system starts with less than 256MiB' };
+const mostMemory: SizeLimit = { size: '4TiB', why: 'a virtual machine has at most 4TiB' };
+const mostHostMemory: SizeLimit = { size: '16TiB', why: 'no host has more than 16TiB' };
+const leastDisk: SizeLimit = { size: '2GiB', why: 'the system alone takes 2GiB' };
+const mostDisk: SizeLimit = { size: '128TiB', why: 'no storage makes a disk over 128TiB' };
+
+export const hostMemoryValue = parsedText<MiB>(
+  (text) => parseSizeWithin(text, leastMemory, mostHostMemory) as MiB | Refusal,
+);
+export const memoryValue = parsedText<MiB>((text) => parseSizeWithin(text, leastMemory, mostMemory) as MiB | Refusal);
 
 export const diskSizeValue = parsedText<GiB>((text) => {
-  const mebibytes = parseMebibytes(text);
+  const mebibytes = parseSizeWithin(text, leastDisk, mostDisk);
   if (typeof mebibytes !== 'number') return mebibytes;
   if (mebibytes % 1024 === 0) return (mebibytes / 1024) as GiB;
   const nearest = Math.ceil(mebibytes / 1024);
   return { refused: `a disk is a whole number of GiB, and ${quoted(text)} is not`, fix: `write ${nearest}GiB` };
+});
+
+const timeUnits: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Milliseconds in "30m", "6h", "1d". */
+export const durationValue = parsedText<number>((text) => {
+  const [, amount = '', unit = ''] = /^([1-9][0-9]{0,4}) ?([a-z]*)$/.exec(text.trim()) ?? [];
+  const factor = timeUnits[unit];
+  if (factor !== undefined) return Number(amount) * factor;
+  return { refused: `${quoted(text)} is not a length of time`, fix: 'write it like 6h; the units are m, h and d' };
 });
 
 const keyTypes =

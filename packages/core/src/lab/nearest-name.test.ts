@@ -41,7 +41,7 @@ describe('nearest name', () => {
     expect(nearestName(name, keys)).toBe(meant);
   });
 
-  test.each(['disk', 'x', '', 'somethingelse'])('%j means none of them', (name) => {
+  test.each(['disk', 'x', 'ma', '', 'somethingelse', 'core2duo'])('%j means none of them', (name) => {
     expect(nearestName(name, keys)).toBeUndefined();
   });
 });

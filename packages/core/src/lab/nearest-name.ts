@@ -9,10 +9,15 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
   let best: { readonly candidate: string; readonly distance: number } | undefined;
   for (const candidate of candidates) {
     const distance = editDistance(wanted, candidate.slice(0, maxCompared).toLowerCase());
-    const allowed = Math.max(1, Math.floor(Math.max(wanted.length, candidate.length) / 3));
-    if (distance <= allowed && (best === undefined || distance < best.distance)) best = { candidate, distance };
+    if (distance <= allowedEdits(wanted, candidate) && (best === undefined || distance < best.distance))
+      best = { candidate, distance };
   }
   return best?.candidate;
+}
+
+/** A third of the shorter name: with half of it changed, every short name would resemble every other. */
+function allowedEdits(one: string, other: string): number {
+  return Math.floor(Math.min(one.length, other.length, maxCompared) / 3);
 }
 
 /** Insertions, deletions, replacements and swaps of neighbours (optimal string alignment). */

@@ -102,7 +102,16 @@ describe('shape', () => {
     ['networks.lan.services', '10.1.3.9-10.1.3.1', 'networks.lan.services: the range', 'write 10.1.3.1-10.1.3.9'],
     ['pools.workers.memory', '2GB', 'pools.workers.memory: "GB" is not a unit', 'write 2GiB'],
     ['pools.workers.memory', 2048, 'pools.workers.memory must be text, not 2048', 'memory: 2GiB'],
-    ['pools.workers.disk', '1500MiB', 'pools.workers.disk: a disk is a whole number of GiB', 'write 2GiB'],
+    ['pools.workers.disk', '3500MiB', 'pools.workers.disk: a disk is a whole number of GiB', 'write 4GiB'],
+    ['pools.workers.disk', '500MiB', 'pools.workers.disk: "500MiB" is too little: the system', 'write at least 2GiB'],
+    ['pools.workers.disk', '999TiB', 'pools.workers.disk: "999TiB" is too much: no storage', 'write at most 128TiB'],
+    ['pools.workers.memory', '1024TiB', 'pools.workers.memory: "1024TiB" is too much', 'write at most 4TiB'],
+    ['pools.workers.memory', '1MiB', 'pools.workers.memory: "1MiB" is too little', 'write at least 256MiB'],
+    ['hosts.pve1.memory', '1024TiB', 'hosts.pve1.memory: "1024TiB" is too much: no host', 'write at most 16TiB'],
+    ['pools.workers.image', 'debain', 'pools.workers.image cannot be the text "debain"', 'write debian'],
+    ['pools.workers.image', 'windows', 'pools.workers.image cannot be the text "windows"', 'write debian'],
+    ['hosts.pve1.maintenance', 'yes', 'hosts.pve1.maintenance must be true or false, not the text "yes"', 'write true'],
+    ['version', [{ toString: {} }], 'version cannot be a list', 'write 1'],
     ['pools.workers.disk', { size: '8GiB', storge: 'x' }, 'pools.workers.disk has no key "storge"', 'write storage'],
     ['pools.workers.disk', ['8GiB'], 'pools.workers.disk cannot be a list', 'disk: 20GiB'],
     ['pools.workers.firmware', 'efi', 'pools.workers.firmware cannot be the text "efi"', 'one of bios, uefi'],
@@ -127,6 +136,77 @@ describe('shape', () => {
     const diagnostic = only(makeLab({ [path]: value }));
     expect(diagnostic.message).toContain(message);
     expect(diagnostic.fix ?? '').toContain(fix);
+  });
+
+  test.each<[string, unknown]>([
+    ['networks.lan.reserved', ['10.1.2.0', 'many', '10.1.1.20-10.1.1.1']],
+    ['networks.lan.resolvers', []],
+    ['networks.lan.cidr', '10.1.0.0'],
+    ['networks.lan.gateway', 'router'],
+    ['hosts.pve1', []],
+    ['hosts.PVE9', { address: '10.1.0.19', cores: 4, memory: '8GiB' }],
+    ['hosts.pve1.address', 7],
+    ['hosts.pve1.memory', '24GB'],
+    ['proxmox.storages', ['tank', 7]],
+    ['proxmox.token', 'secret'],
+    ['router', { kind: 'openwrt' }],
+    ['nas', 'synology'],
+    ['switches.sw1', { ports: 'many' }],
+    ['accessPoints.ap1', {}],
+    ['ups.ups1', {}],
+    ['netboot.mode', 'tftp'],
+    ['ssh.authorizedKeys', ['x']],
+    ['secrets.file', 7],
+    ['identity.macPrefix', 'x'],
+    ['serve', 'here'],
+    ['lab', 7],
+    ['version', 2],
+    ['domain', '-'],
+    ['nonsense', 1],
+    ['pools.workers.coers', 4],
+    ['pools.workers.firstVmid', 112],
+    ['networks.lan.macines', '10.1.1.0/28'],
+    ['proxmox.tokn', { env: 'X' }],
+    ['pools.workers.count', 'two'],
+    ['pools.workers.firstVmId', 7],
+    ['pools.workers.memory', '1PiB'],
+    ['pools.workers.disk', ['8GiB']],
+    ['pools.workers.hosts', [7]],
+    ['pools.workers.hosts', []],
+    ['pools.workers.machines', { 102: { mac: 'x' } }],
+    ['pools.Other', {}],
+  ])('a wrong form at %s hides nothing else, and nothing is made up', (path, value) => {
+    const others = {
+      'hosts.pve3.address': '10.1.0.12',
+      'pools.one': { firstVmId: 105, hosts: ['pve2', 'pve7'] },
+      'pools.two': { firstVmId: 105, memory: '200GiB' },
+    };
+    const expected = [
+      'host pve2 and host pve3 have the same address 10.1.0.12',
+      'there is no host "pve7"',
+      'pools one and two share VM IDs from 105 on',
+      'a machine of pool two is larger than every host it may use',
+    ];
+    expect(messages(makeLab(others))).toEqual(expected);
+    const alone = messages(makeLab({ [path]: value }));
+    const found = messages(makeLab({ ...others, [path]: value }));
+    expect(alone.length).toBeGreaterThan(0);
+    const sure = expected.filter(
+      (message) =>
+        // A host of unknown size may be large enough, and one with a wrong name may be the one that is meant.
+        !(['hosts.pve1', 'hosts.pve1.memory'].includes(path) && message.includes('larger than every host')) &&
+        !(path === 'hosts.PVE9' && message.includes('no host')),
+    );
+    expect(found.toSorted()).toEqual([...alone, ...sure].toSorted());
+  });
+
+  test('of a list with wrong items the others are checked, and found where they are', () => {
+    const { diagnostics } = parseLab(
+      makeLab({ 'networks.lan.reserved': ['10.1.2.0', 'x', '10.1.1.5', 'y', '10.1.1.9'] }),
+      'lab.yaml',
+    );
+    expect(diagnostics.map(({ path }) => path.at(-1))).toEqual([1, 2, 3, 4]);
+    expect(diagnostics[1]?.message).toContain('the reserved address 10.1.1.5 overlaps');
   });
 
   test('a typo does not hide what else is wrong', () => {
@@ -156,6 +236,13 @@ describe('syntax', () => {
     [`a: ${'['.repeat(100)}${']'.repeat(100)}`, 'values are nested more than 32 deep'],
   ])('%#: %.20j', (source, message) => {
     expect(messages(source).at(0)).toContain(message);
+  });
+
+  test.each([
+    ['hosts:\n\tpve1:\n\t\taddress: 1.2.3.4\nfoo: bar\n', 2, 1, '2 lines are indented by tabs'],
+    ['hosts:\n  pve1:\n  \taddress: 1.2.3.4\n    cores: 1\n', 3, 3, 'a line is indented by a tab'],
+  ])('a tab is one error, whatever follows from it: %j', (source, line, column, message) => {
+    expect(only(source)).toMatchObject({ message: `this is not YAML: ${message}`, position: { line, column } });
   });
 
   test('thousands of problems are counted, not listed', () => {
@@ -353,6 +440,32 @@ describe('checks between values', () => {
       'pools.workers.machines.102',
       ['host pve1 and VM ID 102 of pool workers both have the name pve1'],
     ],
+    ...(['localhost', 'gateway', 'labwright', 'laptop'] as const).map(
+      (name): [string, Readonly<Record<string, unknown>>, string, string[]] => [
+        `a machine called ${name}`,
+        { 'pools.workers.machines': { 102: { name } } },
+        'pools.workers.machines.102',
+        [expect.stringContaining(`VM ID 102 of pool workers cannot have the name ${name}: `) as string],
+      ],
+    ),
+    [
+      'a host called labwright',
+      { 'hosts.labwright': { address: '10.1.0.14', cores: 4, memory: '8GiB' } },
+      'hosts.labwright',
+      ['host labwright cannot have the name labwright: the computer Labwright runs on has it'],
+    ],
+    [
+      'a pool called localhost',
+      { 'pools.localhost': { count: 0, firstVmId: 110 } },
+      'pools.localhost',
+      ['a pool cannot have the name localhost: every computer calls itself so'],
+    ],
+    [
+      'a pool with the name of an appliance',
+      { 'nas.nas1': { kind: 'linux', address: '10.1.0.20' }, 'pools.nas1': { count: 0, firstVmId: 110 } },
+      'pools.nas1',
+      ['pool nas1 has the name of nas nas1'],
+    ],
     [
       'a template that gives no name',
       { 'identity.name': 'Node_{vmId}' },
@@ -452,6 +565,37 @@ describe('checks between values', () => {
     expect(diagnostic.label).toBe('needs 3; there are pve1, pve2');
     const line = source.split('\n').findIndex((text) => text.includes('maintenance')) + 1;
     expect(diagnostic.related).toMatchObject([{ message: 'pve3 is in maintenance', position: { line } }]);
+  });
+
+  test('fixes for pools that share VM IDs can all be made, and then nothing is left', () => {
+    const broken = {
+      'pools.workers.count': 3,
+      'pools.a': { firstVmId: 102, count: 2 },
+      'pools.b': { firstVmId: 102, count: 2 },
+      'pools.c': { firstVmId: 103 },
+      'pools.d': { firstVmId: 108 },
+    };
+    const { diagnostics } = parseLab(makeLab(broken), 'lab.yaml');
+    const fixes = diagnostics.map(({ fix }) => /^set (\S+): (\d+)$/.exec(fix ?? '')?.slice(1));
+    expect(fixes).toEqual([
+      ['pools.a.firstVmId', '104'],
+      ['pools.b.firstVmId', '106'],
+      ['pools.c.firstVmId', '109'],
+    ]);
+    const mended = Object.fromEntries(fixes.map((fix) => [fix?.[0] ?? '', Number(fix?.[1])]));
+    expect(messages(makeLab({ ...broken, ...mended }))).toEqual([]);
+  });
+
+  test('where the block has no room for them, the fix says so', () => {
+    const { diagnostics } = parseLab(
+      makeLab({ 'pools.workers.count': 13, 'pools.edge': { firstVmId: 110, count: 2 } }),
+      'lab.yaml',
+    );
+    expect(diagnostics[0]?.fix).toBe('set pools.edge.firstVmId: 114, and give the network a larger block for machines');
+  });
+
+  test('a router may be called gateway', () => {
+    expect(messages(makeLab({ router: { kind: 'pfsense', address: '10.1.0.1', name: 'gateway' } }))).toEqual([]);
   });
 
   test('all are found at once, in the order of the file', () => {

@@ -27,7 +27,11 @@ describe('reading a lab file', () => {
     });
   });
 
-  test('a folder and a far too large file are LW1001', async () => {
+  test('a folder, a device and a far too large file are LW1001', async () => {
+    await expect(readLab('/dev/zero')).rejects.toMatchObject({
+      code: 'LW1001',
+      why: 'it is a pipe or a device, not a file',
+    });
     await expect(readLab(directory)).rejects.toMatchObject({ code: 'LW1001', why: 'it is a folder' });
     const large = join(directory, 'large.yaml');
     await writeFile(large, Buffer.alloc(3 * 1024 * 1024, '#'));
@@ -37,13 +41,13 @@ describe('reading a lab file', () => {
   test('a file with problems is LW1002 with all of them, rendered and as data', async () => {
     const path = join(directory, 'lab.yaml');
     await writeFile(path, 'version: 2\nlab: Home\n');
-    const error: unknown = await readLab(path).catch((thrown: unknown) => thrown);
+    const error: unknown = await readLab(path, 'labs/lab.yaml').catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(LabFileError);
     const { code, message, diagnostics, log } = error as LabFileError;
     expect(code).toBe('LW1002');
     expect(diagnostics.length).toBeGreaterThan(3);
-    expect(message).toBe(`${diagnostics.length} problems in lab.yaml; nothing was changed`);
+    expect(message).toBe(`${diagnostics.length} problems in labs/lab.yaml; nothing was changed`);
     for (const { position } of diagnostics)
-      expect(log.join('\n')).toContain(`lab.yaml:${position.line}:${position.column}`);
+      expect(log.join('\n')).toContain(`labs/lab.yaml:${position.line}:${position.column}`);
   });
 });

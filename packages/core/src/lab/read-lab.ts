@@ -1,6 +1,6 @@
 // Reads a lab file from disk.
 import { readFile, stat } from 'node:fs/promises';
-import { basename, dirname, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { LabwrightError } from '../errors/error.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import { formatCount, formatDiagnostics, formatPosition } from './format-diagnostics.ts';
@@ -33,18 +33,31 @@ export class LabFileError extends LabwrightError {
   }
 }
 
-/** Throws LW1001 when the file cannot be read, and LabFileError (LW1002) with every problem it has. */
-export async function readLab(path: string): Promise<LabFile> {
+/**
+ * `shownAs` is what messages call it: the path as the user gave it. Throws LW1001 when the file cannot be read, and
+ * LabFileError (LW1002) with every problem it has.
+ */
+export async function readLab(path: string, shownAs: string = path): Promise<LabFile> {
   const absolute = resolve(path);
-  const source = await readSource(path, absolute);
-  const parsed = parseLab(source, basename(path));
+  const source = await readSource(shownAs, absolute);
+  const parsed = parseLab(source, shownAs);
   if (parsed.lab === undefined) throw new LabFileError(parsed.diagnostics, source);
   return { ...parsed, path: absolute, directory: dirname(absolute), source };
 }
 
 async function readSource(path: string, absolute: string): Promise<string> {
   try {
-    const { size } = await stat(absolute);
+    const found = await stat(absolute);
+    // A pipe that nobody writes to would be waited for without end, and a device may have none.
+    if (!found.isFile() && !found.isDirectory()) {
+      throw new LabwrightError('LW1001', {
+        what: `the lab file ${path} could not be read`,
+        where: { file: absolute },
+        why: 'it is a pipe or a device, not a file',
+        fix: ['write it to a file, and name that with --lab'],
+      });
+    }
+    const { size } = found;
     // Not read whole: a wrong path may lead to a disk image.
     if (size > 4 * maxSourceLength) {
       throw new LabwrightError('LW1001', {
@@ -61,16 +74,21 @@ async function readSource(path: string, absolute: string): Promise<string> {
       what: `the lab file ${path} could not be read`,
       where: { file: absolute },
       why: readFailures[code ?? ''] ?? (error as Error).message,
-      fix: [
-        code === 'ENOENT' ? 'write one (examples/home/lab.yaml is a start), or name it with --lab' : `ls -l ${path}`,
-      ],
+      fix: [readFixes[code ?? ''] ?? `ls -l ${path}`],
       cause: error,
     });
   }
 }
 
+const readFixes: Readonly<Record<string, string>> = {
+  ENOENT: 'write one (examples/home/lab.yaml is a start), or name it with --lab',
+  ENOTDIR: 'name it with --lab',
+  EISDIR: 'name the file in it with --lab',
+};
+
 const readFailures: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   EACCES: 'you may not read it',
   EISDIR: 'it is a folder',
+  ENOTDIR: 'a part of the path is a file, not a folder',
 };

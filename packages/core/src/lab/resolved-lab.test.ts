@@ -37,3 +37,22 @@ test('every value has one line', () => {
   expect(lines).toHaveLength(values.length);
   expect(new Set(values.map(({ path }) => path)).size).toBe(values.length);
 });
+
+test('numbers and maps of chart values stand as they are', () => {
+  const charts = `
+  ownCharts:
+    gitea:
+      chart: ./gitea
+      values: { memory: 2048, disk: { size: 10 }, every: 60000, range: { first: a, last: z } }
+`;
+  const changed = parseLab(source.replace(/^kubernetes:\n/m, `kubernetes:${charts}`), 'lab.yaml');
+  if (changed.lab === undefined) throw new Error('the home example parses with a chart of its own');
+  const inside = resolvedLab(changed).filter(({ path }) => path.includes('.values.'));
+  expect(inside.map(({ path, value }) => [path.replace(/.*values\./, ''), value])).toEqual([
+    ['memory', '2048'],
+    ['disk.size', '10'],
+    ['every', '60000'],
+    ['range.first', 'a'],
+    ['range.last', 'z'],
+  ]);
+});

@@ -60,26 +60,42 @@ function collect(value: unknown, path: LabPath, positions: Positions, out: Resol
 
 /** Undefined for what has parts of its own. */
 function textOf(value: unknown, path: LabPath): string | undefined {
-  if (typeof value === 'number') return sizeText(value, path) ?? String(value);
+  if (typeof value === 'number') return (findQuantity(path)?.format ?? String)(value);
   if (typeof value !== 'object' || value === null) return String(value);
-  if (isRange(value)) return value.first === value.last ? value.first : `${value.first}-${value.last}`;
+  if (isRange(value, path)) return value.first === value.last ? value.first : `${value.first}-${value.last}`;
   return Object.keys(value).length === 0 ? (Array.isArray(value) ? '[]' : '{}') : undefined;
 }
 
-function isRange(value: object): value is Ipv4Range {
-  return 'first' in value && 'last' in value;
+/** What a chart is given may have any form and means what the chart says; nothing else of the cluster is a range. */
+function isRange(value: object, path: LabPath): value is Ipv4Range {
+  return 'first' in value && 'last' in value && path[0] !== 'kubernetes';
 }
 
-function sizeText(value: number, path: LabPath): string | undefined {
-  const key = path.at(-1);
-  if (key === 'size') return `${value}GiB`;
-  if (key !== 'memory') return undefined;
-  return value % 1024 === 0 ? `${value / 1024}GiB` : `${value}MiB`;
+/** The places where the schema has a number with a unit; '*' is any name. */
+const quantities: readonly { readonly place: LabPath; readonly format: (value: number) => string }[] = [
+  { place: ['hosts', '*', 'memory'], format: formatMemory },
+  { place: ['pools', '*', 'memory'], format: formatMemory },
+  { place: ['pools', '*', 'disk', 'size'], format: (valueGiB) => `${valueGiB}GiB` },
+  { place: ['kubernetes', 'snapshots', 'every'], format: formatDuration },
+];
+
+function findQuantity(path: LabPath): (typeof quantities)[number] | undefined {
+  return quantities.find(
+    ({ place }) => place.length === path.length && place.every((part, at) => part === '*' || part === path[at]),
+  );
+}
+
+function formatMemory(valueMiB: number): string {
+  return valueMiB % 1024 === 0 ? `${valueMiB / 1024}GiB` : `${valueMiB}MiB`;
+}
+
+function formatDuration(valueMs: number): string {
+  return valueMs % 3_600_000 === 0 ? `${valueMs / 3_600_000}h` : `${valueMs / 60_000}m`;
 }
 
 /** `disk: 20GiB` states disk.size: the nearest ancestor that is a single value counts. */
 function originOf(path: LabPath, positions: Positions): Origin {
-  const isDiskSize = path.at(-2) === 'disk' && path.at(-1) === 'size';
+  const isDiskSize = findQuantity(path) !== undefined && path.at(-1) === 'size';
   const stated = [path, ...(isDiskSize ? [path.slice(0, -1)] : [])].find((candidate) => positions.has(candidate));
   return stated === undefined
     ? { kind: 'default' }

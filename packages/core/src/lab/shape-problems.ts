@@ -13,7 +13,7 @@ interface Surroundings {
   readonly schema: JsonSchema;
 }
 
-export function shapeProblems(issues: readonly Issue[], surroundings: Surroundings): Problem[] {
+export function shapeProblems(issues: readonly Issue[], surroundings: Surroundings): ShapeProblem[] {
   const problems = issues.flatMap((issue) => problemsOf(issue, issue.path as LabPath, surroundings));
   // A misspelt key is not missing as well.
   const meant = new Set(problems.flatMap(({ meansKey }) => (meansKey === undefined ? [] : [formatPath(meansKey)])));
@@ -85,7 +85,7 @@ function leafProblem(issue: Issue, path: LabPath, { value: root, schema }: Surro
       const quote =
         issue.expected === 'string' && typeof value !== 'object' ? { fix: `quote it: "${nameOfValue(value)}"` } : {};
       const message = `${name} must be ${expected}, not ${describeAt(path, value)}`;
-      return { path, message, ...quote, ...withExample };
+      return { path, message, ...quote, ...withExample, ...(issue.expected === 'boolean' ? truthFix(value) : {}) };
     }
     case 'invalid_value':
       return { path, message: `${name} cannot be ${describeAt(path, value)}`, ...oneOf(issue.values, value) };
@@ -99,6 +99,13 @@ function leafProblem(issue: Issue, path: LabPath, { value: root, schema }: Surro
     default:
       return { path, message: `${name}: ${issue.message}`, ...withExample };
   }
+}
+
+/** "yes" and "on" were true in older YAML, and are text in the one that is read here. */
+function truthFix(value: unknown): { readonly fix: string } {
+  const word = typeof value === 'string' || typeof value === 'number' ? String(value).toLowerCase() : '';
+  if (['yes', 'y', 'on', '1', 'true'].includes(word)) return { fix: 'write true' };
+  return { fix: ['no', 'n', 'off', '0', 'false'].includes(word) ? 'write false' : 'write true or false' };
 }
 
 function missing(path: LabPath, schema: JsonSchema): ShapeProblem {
@@ -120,7 +127,7 @@ function missing(path: LabPath, schema: JsonSchema): ShapeProblem {
 
 function oneOf(values: readonly unknown[], value: unknown): { readonly label?: string; readonly fix: string } {
   const names = values.map(String);
-  const nearest = nearestName(String(value), names);
+  const nearest = typeof value === 'string' ? nearestName(value, names) : undefined;
   if (names.length === 1) return { fix: `write ${names[0]}` };
   const fix = `write one of ${names.join(', ')}`;
   return nearest === undefined ? { fix } : { label: `did you mean ${nearest}?`, fix };

@@ -1,5 +1,5 @@
 // What the identity rule gives: valid, inside the block, and no name, VM ID, MAC or address twice.
-import { cidrRange, rangeContains, rangeSize, usableRange, type Ipv4 } from '../../addresses/ipv4.ts';
+import { cidrRange, rangeContains, type Ipv4 } from '../../addresses/ipv4.ts';
 import { isUnicastMac, mac } from '../../addresses/mac.ts';
 import { parseHostName } from '../../addresses/names.ts';
 import {
@@ -13,6 +13,7 @@ import type { LabPath, Problem } from '../diagnostic.ts';
 import { identityPools, identityRule, machineNetwork, type MachineNetwork } from '../lab-identities.ts';
 import type { Lab } from '../lab-schema.ts';
 import { devicesOf } from './check-addresses.ts';
+import { checkVmIdRanges, roomOf } from './check-vm-ids.ts';
 
 /** More are not looked at one by one; a home has fewer. */
 const maxMachines = 65_536;
@@ -25,9 +26,10 @@ export function checkIdentities(lab: Lab): Problem[] {
     return [{ path: ['pools'], part: 'key', message, fix: 'lower the counts' }];
   }
   const place = machineNetwork(lab);
-  const problems = [...checkMacPrefix(lab), ...checkVmIdRanges(pools)];
-  if (place === undefined) return problems;
-  const rule = identityRule(lab, place.network.machines);
+  const rule = place === undefined ? undefined : identityRule(lab, place.network.machines);
+  const room = rule === undefined ? undefined : roomOf(rule);
+  const problems = [...checkMacPrefix(lab), ...checkVmIdRanges(pools, room), ...checkPoolNames(lab)];
+  if (place === undefined || rule === undefined) return problems;
   problems.push(...pools.flatMap((pool) => checkPool(lab, pool, rule, place)));
   problems.push(...checkTwice(lab, pools, rule));
   return problems;
@@ -51,28 +53,6 @@ function checkMacPrefix(lab: Lab): Problem[] {
       const message = `the MAC ${mac} is for groups (multicast): no machine can have it`;
       problems.push({ path, message, fix: 'make the second hex digit even' });
     }
-  }
-  return problems;
-}
-
-function checkVmIdRanges(pools: readonly IdentityPool[]): Problem[] {
-  const problems: Problem[] = [];
-  let furthest: IdentityPool | undefined;
-  const lastOf = (pool: IdentityPool) => pool.firstVmId + pool.count - 1;
-  for (const pool of pools.toSorted((one, other) => one.firstVmId - other.firstVmId)) {
-    if (furthest !== undefined && pool.firstVmId <= lastOf(furthest)) {
-      const range = `${furthest.firstVmId} to ${lastOf(furthest)}`;
-      const free = Math.max(...pools.map(lastOf)) + 1;
-      problems.push({
-        path: ['pools', pool.name, 'firstVmId'],
-        part: 'key',
-        message: `pools ${furthest.name} and ${pool.name} share VM IDs from ${pool.firstVmId} on`,
-        label: `${furthest.name} has ${range}`,
-        fix: `set pools.${pool.name}.firstVmId: ${free}`,
-        related: [{ path: ['pools', furthest.name, 'firstVmId'], part: 'key', message: `pool ${furthest.name}` }],
-      });
-    }
-    if (furthest === undefined || lastOf(pool) > lastOf(furthest)) furthest = pool;
   }
   return problems;
 }
@@ -116,9 +96,8 @@ function outsideBlock(
   network: string,
   lab: Lab,
 ): Problem {
-  const usable = usableRange(rule.block);
-  const size = usable === undefined ? 0 : rangeSize(usable);
-  const lastVmId = rule.baseVmId + size - 1;
+  const { last: lastVmId } = roomOf(rule);
+  const size = lastVmId - rule.baseVmId + 1;
   const related = [{ path: ['networks', network, 'machines'], message: `${size} addresses to give out` }];
   if (outside.vmId < rule.baseVmId) {
     return {
@@ -195,7 +174,10 @@ function checkTwice(lab: Lab, pools: readonly IdentityPool[], rule: IdentityRule
       related: [{ path: first.path, part: 'key', message: first.name }],
     });
   };
-  for (const { name, path, label } of namedThings(lab)) claim('name', name, { name: label, path });
+  for (const { name, path, label } of [...namedThings(lab), ...endpointOf(lab)]) {
+    problems.push(...checkReserved(name, path, label));
+    claim('name', name, { name: label, path });
+  }
   for (const { name, path, address } of devicesOf(lab)) {
     if (!owners.address.has(address)) owners.address.set(address, { name, path });
   }
@@ -215,6 +197,7 @@ function checkTwice(lab: Lab, pools: readonly IdentityPool[], rule: IdentityRule
       const isOverridden = pool.overrides[attempt.vmId] !== undefined;
       const path = isOverridden ? [...poolPath, 'machines', String(attempt.vmId)] : poolPath;
       const owner = { name: `VM ID ${attempt.vmId} of pool ${pool.name}`, path, vmId: attempt.vmId };
+      if (problems.length < 100) problems.push(...checkReserved(attempt.nameText, path, owner.name));
       claim('name', attempt.nameText, owner);
       claim('MAC', attempt.mac, owner);
       claim('address', attempt.address, owner);
@@ -223,7 +206,52 @@ function checkTwice(lab: Lab, pools: readonly IdentityPool[], rule: IdentityRule
   return problems;
 }
 
-function namedThings(lab: Lab): { readonly name: string; readonly path: LabPath; readonly label: string }[] {
+/** Names that something in every lab answers to. */
+const reservedNames: Readonly<Record<string, string>> = {
+  localhost: 'every computer calls itself so',
+  gateway: 'the gateway of the network has it',
+  labwright: 'the computer Labwright runs on has it',
+  laptop: 'the laptop in a rehearsal has it',
+};
+
+function checkReserved(name: string, path: LabPath, owner: string): Problem[] {
+  const why = Object.hasOwn(reservedNames, name) ? reservedNames[name] : undefined;
+  if (why === undefined) return [];
+  return [{ path, part: 'key', message: `${owner} cannot have the name ${name}: ${why}`, fix: 'choose another name' }];
+}
+
+/** A pool is a group in inventories, where it must not be taken for a computer. */
+function checkPoolNames(lab: Lab): Problem[] {
+  const things = namedThings(lab);
+  return Object.keys(lab.pools).flatMap((name) => {
+    const path = ['pools', name];
+    const thing = things.find((each) => each.name === name);
+    if (thing === undefined) return checkReserved(name, path, 'a pool');
+    return [
+      {
+        path,
+        part: 'key',
+        message: `pool ${name} has the name of ${thing.label}`,
+        fix: 'give the pool another name',
+        related: [{ path: thing.path, part: 'key', message: thing.label }],
+      },
+    ];
+  });
+}
+
+interface NamedThing {
+  readonly name: string;
+  readonly path: LabPath;
+  readonly label: string;
+}
+
+function endpointOf({ kubernetes }: Lab): readonly NamedThing[] {
+  if (kubernetes === undefined) return [];
+  const path = ['kubernetes', 'endpoint', 'name'];
+  return [{ name: kubernetes.endpoint.name, path, label: 'the endpoint of the cluster' }];
+}
+
+function namedThings(lab: Lab): readonly NamedThing[] {
   const sections = { hosts: 'host', nas: 'nas', switches: 'switch', accessPoints: 'access point', ups: 'UPS' } as const;
   const things = Object.entries(sections).flatMap(([section, kind]) =>
     Object.keys(lab[section as keyof typeof sections]).map((name) => ({
@@ -233,7 +261,10 @@ function namedThings(lab: Lab): { readonly name: string; readonly path: LabPath;
     })),
   );
   const { router } = lab;
+  // A router may be called after what it is.
   const own =
-    router === undefined ? [] : [{ name: router.name, path: ['router', 'name'], label: `router ${router.name}` }];
+    router === undefined || router.name === 'gateway'
+      ? []
+      : [{ name: router.name, path: ['router', 'name'], label: `router ${router.name}` }];
   return [...own, ...things];
 }

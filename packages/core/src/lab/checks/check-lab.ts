@@ -4,8 +4,17 @@ import type { Lab } from '../lab-schema.ts';
 import { checkAddresses } from './check-addresses.ts';
 import { checkCapacity } from './check-capacity.ts';
 import { checkIdentities } from './check-identities.ts';
+import { checkKubernetes } from './check-kubernetes.ts';
 import { checkReferences } from './check-references.ts';
+import { checkServices } from './check-services.ts';
 
 export function checkLab(lab: Lab): readonly Problem[] {
-  return [...checkReferences(lab), ...checkAddresses(lab), ...checkIdentities(lab), ...checkCapacity(lab)];
+  return [
+    ...checkReferences(lab),
+    ...checkAddresses(lab),
+    ...checkIdentities(lab),
+    ...checkCapacity(lab),
+    ...checkKubernetes(lab),
+    ...checkServices(lab),
+  ];
 }
