@@ -4,7 +4,7 @@ import { hostName, labId, vmId } from '@labwright/core/addresses/names';
 import { Secret } from '@labwright/core/ports/secret';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ProxmoxConnection } from './connection.ts';
-import { createVm, destroyVm, growDisk, rebootVm, startVm, stopVm, updateVm } from './lifecycle.ts';
+import { createVm, destroyVm, growDisk, rebootVm, resetVm, startVm, stopVm, updateVm } from './lifecycle.ts';
 import { formatMark, formatTags } from './mark.ts';
 import { observeHypervisors } from './observe.ts';
 import type { TaskProgress } from './task.ts';
@@ -227,6 +227,7 @@ describe('a VM that is not ours', () => {
     ['started', startVm],
     ['stopped', stopVm],
     ['rebooted', rebootVm],
+    ['reset', resetVm],
     ['removed', destroyVm],
   ])('is not %s', async (_what, change) => {
     const { connection, changes } = await open(makeScript({ vm: foreign() }));
@@ -332,9 +333,12 @@ describe('other changes', () => {
     expect(pve?.requests.at(-1)?.form.get('memory')).toBe('4096');
   });
 
-  it('a reboot whose answer got lost is not asked for twice', async () => {
+  it.each([
+    ['reboot', rebootVm],
+    ['reset', resetVm],
+  ])('a %s whose answer got lost is not asked for twice', async (_what, change) => {
     const { connection, changes } = await open(makeScript({ vm: own('running'), change: () => 'hang up' }));
-    await expect(rebootVm(connection, target, { signal })).rejects.toMatchObject({ code: 'LW2001' });
+    await expect(change(connection, target, { signal })).rejects.toMatchObject({ code: 'LW2001' });
     expect(changes().length).toBe(1);
   });
 

@@ -3,6 +3,7 @@ import {
   createVmCall,
   destroyVmCall,
   rebootVmCall,
+  resetVmCall,
   resizeDiskCall,
   shutdownVmCall,
   startVmCall,
@@ -113,6 +114,24 @@ export async function rebootVm(
       name: `reboot of VM ${target.vmId}`,
       timeoutMs: guestTimeoutSeconds * secondsMs + 2 * minutesMs,
       send: (vm) => rebootVmCall(present(vm, target), guestTimeoutSeconds),
+    },
+    options,
+  );
+}
+
+/** Presses the reset button of a running VM, once: after an uncertain answer it is not pressed again. */
+export async function resetVm(
+  connection: ProxmoxConnection,
+  target: VmTarget,
+  options: ChangeOptions,
+): Promise<ChangeResult> {
+  return await applyChange(
+    connection,
+    target,
+    {
+      name: `reset of VM ${target.vmId}`,
+      timeoutMs: 2 * minutesMs,
+      send: (vm) => resetVmCall(present(vm, target)),
     },
     options,
   );

@@ -10,13 +10,26 @@ export interface Mark {
   readonly vmId: VmId;
   /** The generation the disk should have; raising it has the machine provisioned again. */
   readonly generation: number;
+  /** Written as a tag (formatTags), so the block does not have it and parseMark does not give it. */
+  readonly replaces?: VmId;
 }
 
 const productTag = 'labwright';
 
-/** Lower case, which every tag-style keeps. */
-export function formatTags(lab: LabId): readonly string[] {
-  return [productTag, `lab-${lab}`].toSorted();
+const replacesTag = /^replaces-([1-9]\d{2,8})$/;
+
+/**
+ * Lower case, which every tag-style keeps. A replacement says in a tag which machine it stands in for, and not in the block:
+ * tags are told by every host of the cluster, also those of VMs whose host is down.
+ */
+export function formatTags(lab: LabId, replaces?: VmId): readonly string[] {
+  return [productTag, `lab-${lab}`, ...(replaces === undefined ? [] : [`replaces-${replaces}`])].toSorted();
+}
+
+/** The machine that a VM stands in for; undefined for all others. */
+export function parseReplaces(tags: readonly string[]): VmId | undefined {
+  const [number] = tags.flatMap((tag) => replacesTag.exec(tag)?.[1] ?? []);
+  return number === undefined ? undefined : (Number(number) as VmId);
 }
 
 // The block in the description, a fenced block so that Proxmox's notes panel shows it as it is:

@@ -200,6 +200,7 @@ describe('a machine as a Proxmox configuration', () => {
       memoryMiB: 2048,
       diskGiB: 32,
       storage: 'local-lvm',
+      volume: 'local-lvm:vm-101-disk-0',
       macs: ['bc:24:11:00:01:01', 'bc:24:11:00:01:0a'],
       bootFirst: 'disk',
       firmware: 'uefi',

@@ -45,7 +45,7 @@ export function formatVmConfig(spec: VmSpec): Parameters {
     vmid: spec.mark.vmId,
     name: spec.mark.machine,
     description: formatMark(spec.mark),
-    tags: formatTags(spec.mark.lab).join(';'),
+    tags: formatTags(spec.mark.lab, spec.mark.replaces).join(';'),
     ostype: 'l26',
     agent: '0',
     cores: spec.cores,
@@ -54,13 +54,7 @@ export function formatVmConfig(spec: VmSpec): Parameters {
     memory: String(spec.memoryMiB),
     net0: formatNet(spec),
     scsihw: 'virtio-scsi-single',
-    scsi0: formatPropertyString({
-      first: `${spec.storage}:${spec.diskGiB}`,
-      properties: new Map([
-        ['discard', 'on'],
-        ['iothread', '1'],
-      ]),
-    }),
+    scsi0: formatNewDisk(spec),
     boot: formatBoot('disk'),
     ...formatFirmware(spec),
     serial0: 'socket',
@@ -93,6 +87,8 @@ export interface VmUpdate {
   readonly identity?: SmbiosIdentity;
   readonly startWithHost?: boolean;
   readonly bootFirst?: BootFirst;
+  /** An empty disk in place of the one it has; what was on that is no longer reached by the machine. */
+  readonly newDisk?: { readonly storage: string; readonly diskGiB: number };
   /** 'none' takes the order away. */
   readonly startOrder?: number | 'none';
 }
@@ -105,14 +101,24 @@ export function formatVmUpdate(update: VmUpdate): Parameters {
   if (update.mark !== undefined) {
     parameters['name'] = update.mark.machine;
     parameters['description'] = formatMark(update.mark);
-    parameters['tags'] = formatTags(update.mark.lab).join(';');
+    parameters['tags'] = formatTags(update.mark.lab, update.mark.replaces).join(';');
   }
   if (update.identity !== undefined) parameters['smbios1'] = formatSmbios(update.identity);
   if (update.startWithHost !== undefined) parameters['onboot'] = update.startWithHost;
   if (update.bootFirst !== undefined) parameters['boot'] = formatBoot(update.bootFirst);
+  if (update.newDisk !== undefined) parameters['scsi0'] = formatNewDisk(update.newDisk);
   if (update.startOrder === 'none') parameters['delete'] = 'startup';
   else if (update.startOrder !== undefined) parameters['startup'] = `order=${update.startOrder}`;
   return parameters;
+}
+
+/** "STORAGE:GiB" has Proxmox make the disk. */
+function formatNewDisk({ storage, diskGiB }: { readonly storage: string; readonly diskGiB: number }): string {
+  const properties = new Map([
+    ['discard', 'on'],
+    ['iothread', '1'],
+  ]);
+  return formatPropertyString({ first: `${storage}:${diskGiB}`, properties });
 }
 
 function formatNet({ mac, bridge, vlan }: VmSpec): string {
@@ -175,6 +181,8 @@ export interface VmConfig {
   /** Of scsi0, the disk we make; 0 when there is none. */
   readonly diskGiB: number;
   readonly storage?: string;
+  /** "local-lvm:vm-101-disk-0": scsi0 as its storage lists it. */
+  readonly volume?: string;
   readonly macs: readonly Mac[];
   readonly firmware: Firmware;
   readonly bootFirst: BootFirst;
@@ -198,6 +206,7 @@ export function parseVmConfig(raw: RawVmConfig): VmConfig {
     memoryMiB: parseMemoryMiB(raw.memory),
     diskGiB: parseSizeGiB(disk?.properties.get('size') ?? '') ?? 0,
     ...(storage === undefined ? {} : { storage }),
+    ...(disk?.first === undefined ? {} : { volume: disk.first }),
     macs: parseMacs(raw),
     firmware: raw.bios === 'ovmf' ? 'uefi' : 'bios',
     bootFirst: parseBootFirst(raw.boot),

@@ -25,6 +25,12 @@ export interface SshResult {
   readonly stderr: string;
 }
 
+export interface SshStreams {
+  readonly stdin?: string | Uint8Array;
+  /** Told each piece of standard output as it comes; a character may be split between two. The result has it all. */
+  readonly onStdout?: (piece: Uint8Array) => void;
+}
+
 const mostOutputBytes = 16 * 1024 * 1024;
 
 /**
@@ -34,7 +40,7 @@ const mostOutputBytes = 16 * 1024 * 1024;
 export async function runOverSsh(
   target: SshTarget,
   command: readonly string[],
-  { stdin = '' }: { readonly stdin?: string | Uint8Array } = {},
+  { stdin = '', onStdout }: SshStreams = {},
 ): Promise<SshResult> {
   target.signal.throwIfAborted();
   const client = new ssh2.Client();
@@ -60,7 +66,7 @@ export async function runOverSsh(
   try {
     await Promise.race([logIn(client, target, ended.reject), ended.promise]);
     stage = `running ${command[0] ?? 'nothing'}`;
-    return await Promise.race([execute(client, formatCommandLine(command), stdin), ended.promise]);
+    return await Promise.race([execute(client, formatCommandLine(command), stdin, onStdout), ended.promise]);
   } finally {
     target.signal.removeEventListener('abort', onAbort);
     timeout.removeEventListener('abort', onTimeout);
@@ -88,11 +94,18 @@ async function logIn(client: Client, target: SshTarget, refuse: (error: Labwrigh
   await ready.promise;
 }
 
-async function execute(client: Client, line: string, stdin: string | Uint8Array): Promise<SshResult> {
+async function execute(
+  client: Client,
+  line: string,
+  stdin: string | Uint8Array,
+  onStdout: SshStreams['onStdout'],
+): Promise<SshResult> {
   const result = Promise.withResolvers<SshResult>();
   client.exec(line, (error, channel) => {
-    if (error === undefined) collect(channel, result.resolve, result.reject);
-    else result.reject(error);
+    if (error === undefined) {
+      collect(channel, result.resolve, result.reject);
+      if (onStdout !== undefined) channel.on('data', onStdout);
+    } else result.reject(error);
     // A command that does not read its input may close it before everything is written; its exit code tells what happened.
     channel?.on('error', (broken: Error) => {
       result.reject(broken);

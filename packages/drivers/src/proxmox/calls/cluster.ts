@@ -85,3 +85,13 @@ export type StorageRow = z.infer<typeof storageRow>;
 export function storagesCall(node: string): ProxmoxCall<StorageRow[]> {
   return proxmoxCall('GET', '/nodes/{node}/storage', z.array(storageRow), { path: { node } });
 }
+
+const volumeRow = z.object({ volid: z.string() });
+
+/** Disks of one VM on a storage. Needs VM.Config.Disk on the VM or Datastore.Allocate on the storage; others are left out. */
+export function disksCall(node: string, storage: string, vmid: number): ProxmoxCall<z.infer<typeof volumeRow>[]> {
+  return proxmoxCall('GET', '/nodes/{node}/storage/{storage}/content', z.array(volumeRow), {
+    path: { node, storage },
+    parameters: { content: 'images', vmid },
+  });
+}

@@ -38,3 +38,11 @@ export function runningTasksCall(node: string, vmid: number): ProxmoxCall<TaskRo
     parameters: { vmid, source: 'active' },
   });
 }
+
+/** What ended last on a VM, newest first. */
+export function endedTasksCall(node: string, vmid: number, limit: number): ProxmoxCall<TaskRow[]> {
+  return proxmoxCall('GET', '/nodes/{node}/tasks', z.array(taskRow), {
+    path: { node },
+    parameters: { vmid, source: 'archive', limit },
+  });
+}
