@@ -19,3 +19,16 @@ test('sources of the suite with its updates and security come from what apt says
   ]);
   expect(formatSources(targets, 'trixie')).toEqual(['deb http://mirror.example/debian/ trixie main']);
 });
+
+test('a suite that apt does not know is asked of the mirror of one that it knows', () => {
+  const targets = [
+    'http://mirror.example/debian/ bookworm main',
+    'http://mirror.example/debian-security/ bookworm-security main',
+    'http://elsewhere.example/ stable main',
+  ].join('\n');
+  expect(formatSources(targets, 'trixie')).toEqual([
+    'deb http://mirror.example/debian/ trixie main',
+    'deb http://mirror.example/debian-security/ trixie-security main',
+  ]);
+  expect(formatSources('http://elsewhere.example/ stable main', 'trixie')).toEqual([]);
+});

@@ -5,14 +5,22 @@ import { runOrFail } from './program.ts';
 /** One line for the command below: where, which suite, which component. */
 const indexTargetFormat = '$(REPO_URI) $(RELEASE) $(COMPONENT)';
 
-/** sources.list lines for the suite and its updates and security suites, without duplicates, in apt's order. */
+const suites = ['bookworm', 'trixie'];
+
+/**
+ * sources.list lines for the suite and its updates and security suites, without duplicates, in apt's order. Where apt knows
+ * only another suite of Debian, that mirror is asked for this one: a mirror carries all that are supported.
+ */
 export function formatSources(indexTargets: string, suite: string): readonly string[] {
-  const lines = indexTargets.split('\n').flatMap((line) => {
-    const [uri, release, component] = line.trim().split(/\s+/);
-    if (uri === undefined || release === undefined || component !== 'main') return [];
-    return [suite, `${suite}-updates`, `${suite}-security`].includes(release) ? [`deb ${uri} ${release} main`] : [];
-  });
-  return [...new Set(lines)];
+  const linesFrom = (known: string): readonly string[] =>
+    indexTargets.split('\n').flatMap((line) => {
+      const [uri, release, component] = line.trim().split(/\s+/);
+      if (uri === undefined || release === undefined || component !== 'main') return [];
+      if (![known, `${known}-updates`, `${known}-security`].includes(release)) return [];
+      return [`deb ${uri} ${suite}${release.slice(known.length)} main`];
+    });
+  const found = [suite, ...suites].map(linesFrom).find((lines) => lines.length > 0);
+  return [...new Set(found)];
 }
 
 /** LW0004 without apt, LW4002 where apt knows no source of the suite. */

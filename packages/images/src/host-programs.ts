@@ -25,7 +25,7 @@ export const imagePrograms: readonly HostProgram[] = [
 
 /** Installs what is missing where it may (root on a Debian), otherwise throws LW0004 with the one line to run. */
 export async function ensureHostPrograms(needed: readonly HostProgram[], context: HostProgramContext): Promise<void> {
-  const missing = await findMissing(needed, context);
+  const missing = await findMissingPrograms(needed, context);
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((each) => each.packageName))];
   const install = ['apt-get', 'install', '-y', '--no-install-recommends', ...packages];
@@ -33,7 +33,7 @@ export async function ensureHostPrograms(needed: readonly HostProgram[], context
     context.onProgress(`installing ${packages.join(', ')} (once)`);
     await runApt(['apt-get', 'update', '-q'], context);
     await runApt(install, context);
-    if ((await findMissing(needed, context)).length === 0) return;
+    if ((await findMissingPrograms(needed, context)).length === 0) return;
   }
   throw new LabwrightError('LW0004', {
     what: `${missing.map((each) => each.program).join(', ')} must be installed first`,
@@ -41,15 +41,19 @@ export async function ensureHostPrograms(needed: readonly HostProgram[], context
   });
 }
 
-async function findMissing(
+/** Those that are not installed. */
+export async function findMissingPrograms(
   needed: readonly HostProgram[],
-  context: HostProgramContext,
+  context: Pick<HostProgramContext, 'environment'>,
 ): Promise<readonly HostProgram[]> {
   const found = await Promise.all(needed.map(async (each) => await findProgram(each.program, context)));
   return needed.filter((_, at) => found[at] === undefined);
 }
 
-async function findProgram(name: string, context: HostProgramContext): Promise<string | undefined> {
+async function findProgram(
+  name: string,
+  context: Pick<HostProgramContext, 'environment'>,
+): Promise<string | undefined> {
   // sbin is not in every user's path, and is where some of these live.
   const folders = [...(context.environment['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'];
   for (const folder of folders) {

@@ -8,6 +8,8 @@ export interface ProgramRun {
   readonly args: readonly string[];
   /** Added to a minimal environment; nothing of the caller's is handed on. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Where it runs; our own folder without it. */
+  readonly directory?: string;
   readonly signal: AbortSignal;
   /** Every line of standard error, and of standard output unless it is collected. */
   readonly onLine?: (line: string) => void;
@@ -34,6 +36,7 @@ export async function runProgram(run: ProgramRun): Promise<ProgramResult> {
   run.signal.throwIfAborted();
   const child = spawn(run.program, run.args, {
     env: { ...plainEnvironment, ...run.environment },
+    cwd: run.directory,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const log: string[] = [];

@@ -25,6 +25,8 @@ export interface BootMachine {
   readonly address: Ipv4;
   readonly firmware: 'bios' | 'uefi';
   readonly image: string;
+  /** What its kernel is told on top, for the installed system's sake; each word stands in the disk's boot configuration, too. */
+  readonly kernelArguments?: readonly string[];
   /** Which provisioning of this machine is wanted; raised to rebuild it. */
   readonly generation: number;
   readonly lab: LabId;
@@ -48,6 +50,23 @@ export interface BootImage {
 export interface BootImages {
   /** The image when its files are complete; undefined while it is not ready (clients are told to come again). */
   get(name: string): Promise<BootImage | undefined>;
+}
+
+/** "sha256:HEX" */
+export type ImageDigest = `sha256:${string}`;
+
+export interface ReleaseFile extends BootFile {
+  /** Hex. */
+  readonly sha256: string;
+}
+
+/** What machines of a cluster fetch when they are up. */
+export interface BootArtifacts {
+  /** By the image's whole name: "k8s.gcr.io/pause:3.2". */
+  findManifest(name: string): Promise<{ readonly digest: ImageDigest } | undefined>;
+  findBlob(digest: ImageDigest): Promise<BootFile | undefined>;
+  /** A program of a Kubernetes release: ("1.20.3", "kubelet"). */
+  findProgram(version: string, name: string): Promise<ReleaseFile | undefined>;
 }
 
 /** Boot loaders on disk by the name clients ask for: 'snponly.efi', 'undionly.kpxe', 'ipxe.efi', 'ipxe.pxe'. */

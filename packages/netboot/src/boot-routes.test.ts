@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseBootPath, redactPath } from './boot-routes.ts';
+import { autoexecRoute, parseBootPath, redactPath } from './boot-routes.ts';
 
 const token = '0123456789abcdef0123456789abcdef';
 
@@ -37,4 +37,13 @@ test('no path names anything outside: what is named has no separator and no lead
 test('a path in a log has no token, no control characters and an end', () => {
   expect(redactPath(`b/${token}/x\u001b[2J`)).toBe('b/TOKEN/x\\u001b[2J');
   expect(redactPath('x'.repeat(500))).toHaveLength(103);
+});
+
+test('autoexec.ipxe at the top is that of the boot whose loader was fetched from there', () => {
+  const session = { token: '0123456789abcdef0123456789abcdef' };
+  const route = { token: session.token, name: 'autoexec.ipxe' };
+  expect(autoexecRoute('autoexec.ipxe', session)).toEqual(route);
+  expect(autoexecRoute('/autoexec.ipxe', session)).toEqual(route);
+  expect(autoexecRoute('autoexec.ipxe', undefined)).toBeUndefined();
+  expect(autoexecRoute('x/autoexec.ipxe', session)).toBeUndefined();
 });

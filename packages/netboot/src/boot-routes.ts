@@ -12,6 +12,15 @@ export function parseBootPath(path: string): BootRoute | undefined {
   return match?.[1] === undefined || match[2] === undefined ? undefined : { token: match[1], name: match[2] };
 }
 
+/**
+ * iPXE of 1.21 and later, started by UEFI, asks for autoexec.ipxe before it asks DHCP for anything; not beside itself but at the top
+ * of the TFTP server it came from. The session is the one that fetched its loader to the very address that asks.
+ */
+export function autoexecRoute(path: string, session: { readonly token: string } | undefined): BootRoute | undefined {
+  if (session === undefined || !/^\/*autoexec\.ipxe$/.test(path)) return undefined;
+  return { token: session.token, name: 'autoexec.ipxe' };
+}
+
 export const scriptNames: ReadonlySet<string> = new Set(['boot.ipxe', 'autoexec.ipxe']);
 
 export type ImageFileName = 'kernel' | 'initrd' | 'rootfs';

@@ -7,6 +7,7 @@ import type { Log } from '@labwright/core/ports/log';
 import type { Random } from '@labwright/core/ports/random';
 import { zeroCounters, type BootCounters } from './boot-counters.ts';
 import type {
+  BootArtifacts,
   BootDirectory,
   BootEventSink,
   BootImages,
@@ -16,7 +17,7 @@ import type {
   IgnitionAnswer,
   PhoneHomeAnswer,
 } from './boot-network.ts';
-import { parseBootPath, redactPath, scriptNames } from './boot-routes.ts';
+import { autoexecRoute, parseBootPath, redactPath, scriptNames } from './boot-routes.ts';
 import { startDhcpServer } from './dhcp/dhcp-server.ts';
 import { DynamicLeases, type LeaseStore } from './dhcp/dynamic-leases.ts';
 import { startBootHttp } from './http/boot-http.ts';
@@ -31,6 +32,8 @@ export interface NetbootOptions {
   readonly network: BootNetwork;
   readonly directory: BootDirectory;
   readonly images: BootImages;
+  /** Without it there is no registry and nothing of Kubernetes. */
+  readonly artifacts?: BootArtifacts;
   readonly loaders: BootLoaders;
   /** Must not answer 404 for a known machine: Ignition gives up on it. A rejection becomes a 503. */
   readonly renderIgnition: (
@@ -203,15 +206,19 @@ function findTftpFile(
   },
 ): TftpFile {
   const { sessions, network, loaders } = context;
-  const route = parseBootPath(fileName);
+  const route = parseBootPath(fileName) ?? autoexecRoute(fileName, sessions.loadedAt(peer));
   if (route === undefined) return { kind: 'refused', reason: `there is no ${redactPath(fileName)}` };
   const redeemed = sessions.redeem(route.token, peer);
   if (redeemed.kind === 'refused') return redeemed;
   const { session } = redeemed;
   if (scriptNames.has(route.name)) {
-    const content = new TextEncoder().encode(renderIpxeScript(session.machine, network, session.token));
-    const onStart = (): void => sessions.see(session, { type: 'requested', name: route.name });
-    return { kind: 'file', content, onStart, onEnd: () => undefined };
+    const isEarly = route.name === 'autoexec.ipxe';
+    const script = renderIpxeScript(session.machine, network, session.token, isEarly ? 'unconfigured' : 'configured');
+    // An early script asks DHCP for an address: that is still this boot, and not the beginning of another.
+    const onStart = (): void => {
+      if (!isEarly) sessions.see(session, { type: 'requested', name: route.name });
+    };
+    return { kind: 'file', content: new TextEncoder().encode(script), onStart, onEnd: () => undefined };
   }
   const content = loaders.get(route.name);
   if (content === undefined) {

@@ -1,6 +1,6 @@
 // The Debian image that machines netboot and are installed from: kernel, initramfs and root file system, built once and kept in the cache.
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { acquireBuildLock, isErrno } from '../build-lock.ts';
 import { ensureDebianRoot, type BuildContext, type DebianRoot, type DebianRootSpec } from '../debian-root.ts';
@@ -8,10 +8,10 @@ import { buildBootLoaders } from './boot-loader.ts';
 import { buildDiskInitramfs, buildInstallerInitramfs, guestFolder } from './initramfs.ts';
 import { readKernelVersion } from './kernel-modules.ts';
 import { bootPackages, nodePackages } from './packages.ts';
-import { packRootfs, writeOverlay } from './rootfs.ts';
+import { packRootfs, writeOverlay, type Overlay } from './rootfs.ts';
 
 /** Changes whenever the way the image is put together does. Packages and guest files count by themselves. */
-const recipe = 4;
+const recipe = 5;
 
 export interface ImageFile {
   readonly path: string;
@@ -42,22 +42,39 @@ interface Manifest {
   readonly files: Readonly<Record<keyof DebianImage['files'], Omit<ImageFile, 'path'>>>;
 }
 
+/** An image with more than every machine has. */
+export interface ImageVariant {
+  /** For people who look into the cache. */
+  readonly name: string;
+  /** The system's root: every machine's packages, and more. */
+  readonly node: DebianRoot;
+  /** Names everything that `makeOverlays` makes its trees from. */
+  readonly key: string;
+  /** Links in /etc/systemd/system that are left out: "multi-user.target.wants/rpcbind.service". */
+  readonly disabledUnits: readonly string[];
+  /** Trees that are laid over the root; made in the given folder, which is gone afterwards. */
+  readonly makeOverlays: (folder: string) => Promise<readonly Overlay[]>;
+}
+
 const nodeRoot: DebianRootSpec = { name: 'node', packages: nodePackages };
 const bootRoot: DebianRootSpec = { name: 'node-boot', packages: bootPackages, kind: 'files' };
+/** Folders of guest files that are in every image. */
+const guestParts = ['initramfs', 'installed'];
 const fileNames = { kernel: 'vmlinuz', initrd: 'initrd.img', rootfs: 'rootfs.ext4.zst' } as const;
 const manifestName = 'manifest.json';
 
 /** Built when it is not in the cache (about half a minute, as root). Throws what ensureDebianRoot throws. */
-export async function ensureDebianImage(context: BuildContext): Promise<DebianImage> {
+export async function ensureDebianImage(context: BuildContext, variant?: ImageVariant): Promise<DebianImage> {
   // One after the other: apt and dpkg keep both cores of a small computer busy anyway.
   const boot = await ensureDebianRoot(bootRoot, context);
-  const node = await ensureDebianRoot(nodeRoot, context);
-  const directory = join(context.cacheDir, 'images', `debian-${await imageKey(node, boot)}`);
+  const node = variant?.node ?? (await ensureDebianRoot(nodeRoot, context));
+  const name = variant?.name ?? 'debian';
+  const directory = join(context.cacheDir, 'images', `${name}-${await imageKey(node, boot, variant)}`);
   const known = await readImage(directory);
   if (known !== undefined) return known;
   await mkdir(dirname(directory), { recursive: true });
   const lock = await acquireBuildLock(`${directory}.lock`, context.signal, () =>
-    context.onProgress(`waiting for another Labwright, which is building the Debian image`),
+    context.onProgress(`waiting for another Labwright, which is building the image ${name}`),
   );
   try {
     const built = await readImage(directory);
@@ -65,7 +82,7 @@ export async function ensureDebianImage(context: BuildContext): Promise<DebianIm
     const building = `${directory}.building`;
     await removeLeftovers(directory);
     await mkdir(building);
-    await build(building, node.directory, boot.directory, context);
+    await build(building, { node: node.directory, boot: boot.directory, name, variant }, context);
     await rename(building, directory);
     return imageAt(directory, await readManifest(directory));
   } finally {
@@ -74,9 +91,17 @@ export async function ensureDebianImage(context: BuildContext): Promise<DebianIm
   }
 }
 
-async function build(target: string, node: string, boot: string, context: BuildContext): Promise<void> {
+interface BuildParts {
+  readonly node: string;
+  readonly boot: string;
+  readonly name: string;
+  readonly variant: ImageVariant | undefined;
+}
+
+async function build(target: string, parts: BuildParts, context: BuildContext): Promise<void> {
+  const { node, boot, name, variant } = parts;
   const { signal, onProgress } = context;
-  onProgress('Debian image: boot loaders and initramfs');
+  onProgress(`image ${name}: boot loaders and initramfs`);
   const kernelVersion = await readKernelVersion(node);
   const roots = { node, boot, kernelVersion };
   const [bootLoaders, diskInitramfs, initramfs] = await Promise.all([
@@ -85,9 +110,14 @@ async function build(target: string, node: string, boot: string, context: BuildC
     buildInstallerInitramfs(roots, signal),
   ]);
   const overlay = await writeOverlay(join(target, 'overlay'), { kernelVersion, bootLoaders, diskInitramfs });
-  onProgress('Debian image: packing the root file system');
-  const rootfs = await packRootfs(roots, overlay, join(target, fileNames.rootfs), signal);
+  const own = join(target, 'variant');
+  await mkdir(own);
+  const overlays = [overlay, ...((await variant?.makeOverlays(own)) ?? [])];
+  onProgress(`image ${name}: packing the root file system`);
+  const disabledUnits = variant?.disabledUnits ?? [];
+  const rootfs = await packRootfs({ ...roots, overlays, disabledUnits }, join(target, fileNames.rootfs), signal);
   await rm(overlay.directory, { recursive: true });
+  await rm(own, { recursive: true });
   await copyFile(join(node, 'boot', `vmlinuz-${kernelVersion}`), join(target, fileNames.kernel));
   await writeFile(join(target, fileNames.initrd), initramfs);
   const files = {
@@ -107,13 +137,14 @@ async function measure(path: string): Promise<Omit<ImageFile, 'path'>> {
   return { size: content.length, sha256: createHash('sha256').update(content).digest('hex') };
 }
 
-/** What the image is made from: both roots, every guest file, and this recipe. */
-async function imageKey(node: DebianRoot, boot: DebianRoot): Promise<string> {
-  const hash = createHash('sha256').update(JSON.stringify([recipe, node.key, boot.key]));
-  const names = (await readdir(guestFolder, { recursive: true })).sort();
-  for (const name of names) {
-    const path = join(guestFolder, name);
-    if ((await stat(path)).isFile()) hash.update(`\n${name}\n`).update(await readFile(path));
+/** What the image is made from: both roots, every guest file, this recipe, and what the variant is made from. */
+async function imageKey(node: DebianRoot, boot: DebianRoot, variant: ImageVariant | undefined): Promise<string> {
+  const parts = [recipe, node.key, boot.key, ...(variant === undefined ? [] : [variant.key, variant.disabledUnits])];
+  const hash = createHash('sha256').update(JSON.stringify(parts));
+  for (const folder of guestParts) {
+    for (const name of (await readdir(join(guestFolder, folder))).sort()) {
+      hash.update(`\n${folder}/${name}\n`).update(await readFile(join(guestFolder, folder, name)));
+    }
   }
   return hash.digest('hex').slice(0, 16);
 }

@@ -20,10 +20,10 @@ const installerPrograms = [
   '/sbin/blkid',
   '/sbin/kexec',
 ];
-/** Ignition calls these with --root. */
-const accountPrograms = ['useradd', 'usermod', 'userdel', 'groupadd', 'groupdel', 'passwd'];
+/** Ignition calls these with --root; the last for a unit that shall not run. */
+const programsOfRoot = ['useradd', 'usermod', 'userdel', 'groupadd', 'groupdel', 'passwd', 'systemctl'];
 /** Wait for the disk only: no network, no Ignition. */
-const diskParts = ['console.sh', 'devices.sh', 'boot.sh'];
+const diskParts = ['console.sh', 'devices.sh', 'mark.sh', 'boot.sh'];
 
 interface Roots {
   /** The installed system, for its kernel's modules. */
@@ -43,7 +43,7 @@ export async function buildInstallerInitramfs(roots: Roots, signal: AbortSignal)
     ...programs.map((entry): ArchiveEntry => ({ ...entry, path: newPlaces[entry.path] ?? entry.path })),
     await readGuestFile('ignition-setfiles', 'usr/sbin/setfiles'),
     await readGuestFile('ignition-in-root', 'usr/sbin/useradd'),
-    ...accountPrograms
+    ...programsOfRoot
       .slice(1)
       .map((name): ArchiveEntry => ({ kind: 'link', path: `usr/sbin/${name}`, target: 'useradd' })),
   ];

@@ -3,18 +3,27 @@
 //   GET, HEAD  /b/TOKEN/{boot.ipxe,autoexec.ipxe,kernel,initrd,rootfs,ignition.json} and boot loaders
 //   POST       /b/TOKEN/progress   text: STAGE DETAIL
 //   POST       /phone-home         signed by the header labwright-signature
+//   GET, HEAD  /v2/..., /kubernetes/...   see artifacts.ts
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { finished } from 'node:stream/promises';
 import type { Clock } from '@labwright/core/ports/clock';
 import type { Log } from '@labwright/core/ports/log';
-import type { BootImages, BootNetwork, IgnitionAnswer, PhoneHomeAnswer, BootMachine } from '../boot-network.ts';
+import type {
+  BootArtifacts,
+  BootImages,
+  BootNetwork,
+  IgnitionAnswer,
+  PhoneHomeAnswer,
+  BootMachine,
+} from '../boot-network.ts';
 import { isImageFileName, parseBootPath, redactPath, scriptNames, type ImageFileName } from '../boot-routes.ts';
 import { renderIpxeScript } from '../ipxe/script.ts';
 import type { BootSession } from '../session/boot-session.ts';
 import type { BootSessions } from '../session/boot-sessions.ts';
 import type { Refusals } from '../session/refusals.ts';
 import { listenError } from '../sockets/listen-error.ts';
+import { answerArtifact, parseArtifactPath } from './artifacts.ts';
 import { parseProgress } from './progress-report.ts';
 import { replyBytes, replyFile, replyNotReady, replyNothing, replyText, type Exchange } from './reply.ts';
 import { readBody } from './request-body.ts';
@@ -25,6 +34,7 @@ export interface BootHttpOptions {
   readonly network: BootNetwork;
   readonly sessions: BootSessions;
   readonly images: BootImages;
+  readonly artifacts?: BootArtifacts;
   readonly loaders: ReadonlyMap<string, Uint8Array>;
   readonly renderIgnition: (
     machine: BootMachine,
@@ -106,6 +116,11 @@ async function answer(options: BootHttpOptions, exchange: Exchange): Promise<voi
   const path = (request.url ?? '').replace(/\?.*$/s, '');
   const isRead = request.method === 'GET' || request.method === 'HEAD';
   if (request.method === 'POST' && /^\/+phone-home$/.test(path)) return takePhoneCall(options, exchange);
+  const artifact = options.artifacts === undefined ? undefined : parseArtifactPath(path);
+  if (options.artifacts !== undefined && artifact !== undefined) {
+    if (!isRead) return refuse(options, exchange, 405, `${request.method ?? 'nothing'} is not for ${redactPath(path)}`);
+    return await answerArtifact(options.artifacts, exchange, artifact, parseNamespace(request.url ?? ''));
+  }
   const route = parseBootPath(path);
   if (route === undefined) return refuse(options, exchange, 404, `there is no ${redactPath(path)}`);
   const redeemed = options.sessions.redeem(route.token, peerOf(request));
@@ -192,6 +207,11 @@ function refuse(options: BootHttpOptions, exchange: Exchange, status: number, re
   // What was not read of a body must not be taken for the next request.
   if (!exchange.request.complete) exchange.response.setHeader('connection', 'close');
   replyText(exchange, status, 'refused');
+}
+
+/** The registry that containerd asks us instead of. */
+function parseNamespace(url: string): string | undefined {
+  return new URLSearchParams(/\?(.*)$/s.exec(url)?.[1] ?? '').get('ns') ?? undefined;
 }
 
 function parseFirstByte(request: IncomingMessage): number {

@@ -20,6 +20,8 @@ export interface StaticNetwork {
   readonly mac: Mac;
   readonly address: Ipv4;
   readonly prefixLength: number;
+  /** On the same card, and never the sender of what the machine itself sends. */
+  readonly furtherAddresses?: readonly Ipv4[];
   readonly gateway?: Ipv4;
   readonly resolvers: readonly Ipv4[];
 }
@@ -91,6 +93,7 @@ function renderNetwork(network: StaticNetwork): string {
     '',
     '[Network]',
     `Address=${network.address}/${network.prefixLength}`,
+    ...(network.furtherAddresses ?? []).map((address) => `Address=${address}/32`),
     ...(network.gateway === undefined ? [] : [`Gateway=${network.gateway}`]),
     ...network.resolvers.map((resolver) => `DNS=${resolver}`),
     'DHCP=no',

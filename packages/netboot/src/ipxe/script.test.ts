@@ -14,3 +14,18 @@ test('nothing that iPXE would expand or split gets into it', () => {
   expect(() => renderIpxeScript(makeMachine(), network, token)).toThrow('can stand in an iPXE script');
   expect(renderIpxeScript(makeMachine({ name: hostName('a-b') }), makeNetwork(), token)).toContain('machine=a-b');
 });
+
+test('what the image wants its kernel to be told comes with the rest', () => {
+  const machine = makeMachine({ kernelArguments: ['systemd.unified_cgroup_hierarchy=0'] });
+  expect(renderIpxeScript(machine, makeNetwork(), token)).toMatch(
+    /^kernel \S+ initrd=initrd labwright\.url=.* systemd\.unified_cgroup_hierarchy=0 console=tty0 /m,
+  );
+});
+
+test('a script for an iPXE without an address asks for one first, and is the same otherwise', () => {
+  const early = renderIpxeScript(makeMachine(), makeNetwork(), token, 'unconfigured');
+  expect(early).toContain('\n:address\ndhcp || goto address\n');
+  expect(early.replace(':address\ndhcp || goto address\n', '')).toBe(
+    renderIpxeScript(makeMachine(), makeNetwork(), token),
+  );
+});

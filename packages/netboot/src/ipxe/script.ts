@@ -20,7 +20,7 @@ function kernelArguments(machine: BootMachine, network: BootNetwork, token: stri
     'labwright.resolvers': network.resolvers.join(','),
     'labwright.domain': network.domain,
   };
-  const own = Object.entries(pairs).map(([name, value]) => `${name}=${value}`);
+  const own = [...Object.entries(pairs).map(([name, value]) => `${name}=${value}`), ...(machine.kernelArguments ?? [])];
   for (const argument of own) {
     // iPXE would expand a dollar sign and split at a space.
     invariant(/^[\w.:/,=+-]+$/.test(argument), `"${argument}" can stand in an iPXE script`);
@@ -28,11 +28,27 @@ function kernelArguments(machine: BootMachine, network: BootNetwork, token: stri
   return [...own, 'console=tty0', 'console=ttyS0,115200'];
 }
 
-/** A failed fetch is tried again for ever: the image may be built, or the server restarted, at this moment. */
-export function renderIpxeScript(machine: BootMachine, network: BootNetwork, token: string): string {
+/** How often the same files are asked for, five seconds apart, before the boot begins anew. */
+const triesBeforeAnew = 6;
+
+/** 'unconfigured': iPXE asked for its autoexec.ipxe, which is before it has an address. */
+export type ScriptStart = 'configured' | 'unconfigured';
+
+/**
+ * A failed fetch is tried again for ever: the image may be built at this moment. A Labwright that was started again knows
+ * nothing of this boot's token, so after a while the machine asks for an address, and with it for a script, once more.
+ * The tries are counted in strokes: the iPXE of 2019 has a command that adds, and its sums do not grow.
+ */
+export function renderIpxeScript(
+  machine: BootMachine,
+  network: BootNetwork,
+  token: string,
+  start: ScriptStart = 'configured',
+): string {
   const url = bootUrl({ ...network, token });
   return `${scriptFirstLine}
 # Labwright boots ${machine.name} of lab ${machine.lab}, generation ${machine.generation}.
+${start === 'unconfigured' ? askAddress : ''}clear tries ||
 :fetch
 imgfree
 echo Labwright: fetching the kernel for ${machine.name}
@@ -43,6 +59,14 @@ boot || goto failed
 :failed
 echo Labwright: this did not work; trying again in 5 seconds
 sleep 5
-goto fetch
+set tries \${tries}x
+iseq \${tries} ${'x'.repeat(triesBeforeAnew)} || goto fetch
+clear tries ||
+echo Labwright: asking anew what to boot
+dhcp && chain --replace \${filename} || goto fetch
 `;
 }
+
+const askAddress = `:address
+dhcp || goto address
+`;

@@ -84,3 +84,15 @@ test('events carry the session’s name and never its token', () => {
   expect(JSON.stringify(events)).not.toContain(session.token);
   expect(events[0]?.session).toBe(session.id);
 });
+
+test('a session is found by the address its loader was fetched to, until the machine goes on', () => {
+  const { sessions } = makeSessions();
+  const session = sessions.open(makeMachine(), uefi, 'discover');
+  sessions.see(session, { type: 'offered', client: uefi, detail: 'an offer' });
+  expect(sessions.loadedAt('10.1.1.1')).toBeUndefined();
+  sessions.see(session, { type: 'loader-requested', file: 'snponly.efi' });
+  expect(sessions.loadedAt('10.1.1.1')?.token).toBe(session.token);
+  expect(sessions.loadedAt('10.1.1.2')).toBeUndefined();
+  sessions.see(session, { type: 'requested', name: 'kernel' });
+  expect(sessions.loadedAt('10.1.1.1')).toBeUndefined();
+});

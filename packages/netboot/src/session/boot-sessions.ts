@@ -104,6 +104,14 @@ export class BootSessions {
     return { kind: 'good', session: this.#bindAddress(session, peer) };
   }
 
+  /** The session whose machine fetched a boot loader to this address, and nothing since. */
+  loadedAt(peerAddress: string): BootSession | undefined {
+    const peer = parseIpv4(peerAddress);
+    return [...this.#byMac.values()].find(
+      ({ stage, firmwareAddress }) => stage === 'loader' && peer !== undefined && firmwareAddress === peer,
+    );
+  }
+
   /** Takes note of something seen; silently does nothing for a session that is over. */
   see(session: BootSession, sighting: BootSighting): void {
     const current = this.#byMac.get(session.machine.mac);

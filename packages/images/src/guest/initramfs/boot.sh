@@ -14,11 +14,24 @@ find_root() {
   [ -b "$root_device" ]
 }
 
+# A disk that lost its power between its boot loader and its mark would run, and the next boot over the network would install over
+# whatever had been put on it by then. So it is not run but installed again, over the network.
+leave_unfinished_disk() {
+  own_disk=/dev/$(basename "$(readlink -f "/sys/class/block/${root_device##*/}/..")")
+  read_mark "$own_disk" && [ "$mark_state" = installing ] || return 0
+  say "the installation on $own_disk was not finished; going on to the network, which does it again"
+  make_unbootable "$own_disk"
+  reboot -f
+}
+
 # Booted from its own disk: root= says where the root is; systemd checks it before it is written to.
 boot_own_disk() {
   root=$(kernel_argument root)
   mkdir -p /sysroot
-  if wait_for 30 find_root && mount -t ext4 -o ro "$root_device" /sysroot; then enter_root; fi
+  if wait_for 30 find_root; then
+    leave_unfinished_disk
+    if mount -t ext4 -o ro "$root_device" /sysroot; then enter_root; fi
+  fi
   say "the root file system root=$root was not found; a shell"
   exec setsid cttyhack /bin/sh
 }

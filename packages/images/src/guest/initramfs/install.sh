@@ -2,6 +2,8 @@
 
 install_machine() {
   write_mark "$disk" installing || fail "$disk does not take the mark"
+  # An older installation must not be run any more.
+  make_unbootable "$disk" || fail "$disk cannot be written to"
   progress installing "partitions on $disk"
   make_partitions
   progress installing "the root file system"
@@ -29,6 +31,8 @@ make_partitions() {
     --new=3:4096:135167 --typecode=3:ef00 --change-name=3:labwright-esp \
     --set-alignment=2048 --new=4:135168:0 --typecode=4:8304 --change-name=4:labwright-root \
     "$disk" >> /run/sgdisk.log 2>&1 || fail "$disk could not be partitioned: $(tail -n 1 /run/sgdisk.log)"
+  # With the table came boot code of zeros, in which a BIOS would hang.
+  make_unbootable "$disk" || fail "$disk cannot be written to"
   blockdev --rereadpt "$disk" 2> /dev/null
   wait_for 10 test -b "$(partition "$disk" 4)" || fail "the partitions of $disk did not appear"
 }
@@ -98,9 +102,10 @@ apply_presets() {
 # UEFI partition is an image with the loader at its removable path. Both read /boot/grub/grub.cfg on the root file system.
 install_boot_loaders() {
   parts=/sysroot/usr/lib/labwright/boot
-  console=$(for word in $(cat /proc/cmdline); do case $word in console=*) printf '%s ' "$word" ;; esac; done)
+  # What the kernel was told for the installed system's sake, it is told from the disk, too.
+  arguments=$(for word in $(cat /proc/cmdline); do case $word in console=* | systemd.*) printf '%s ' "$word" ;; esac; done)
   mkdir -p /sysroot/boot/grub
-  sed "s/@UUID@/$root_uuid/; s|@CONSOLE@|${console% }|" "$parts/grub.cfg" > /sysroot/boot/grub/grub.cfg ||
+  sed "s/@UUID@/$root_uuid/; s|@ARGUMENTS@|${arguments% }|" "$parts/grub.cfg" > /sysroot/boot/grub/grub.cfg ||
     fail "the boot loader's configuration could not be written"
   {
     dd if="$parts/core.img" of="$(partition "$disk" 2)" bs=64k conv=fsync &&

@@ -24,3 +24,11 @@ write_mark() {
   printf 'labwright mark 1\nstate=%s\nlab=%s\nmachine=%s\ngeneration=%s\n' "$2" "$lab" "$machine" "$generation" |
     dd of="$1" bs=512 seek=$mark_sector count=1 conv=sync,notrunc,fsync 2> /dev/null
 }
+
+# make_unbootable DISK: firmware goes on to the network. UEFI finds no loader in its partition; BIOS, which jumps into the first
+# sector of any disk with partitions, finds the instruction by which boot code says that it has nothing (int 18h).
+make_unbootable() {
+  dd if=/dev/zero of="$1" bs=440 count=1 conv=notrunc 2> /dev/null &&
+    printf '\315\030' | dd of="$1" bs=2 count=1 conv=notrunc,fsync 2> /dev/null &&
+    dd if=/dev/zero of="$1" bs=512 seek=4096 count=128 conv=notrunc,fsync 2> /dev/null
+}
