@@ -11,10 +11,20 @@ import { vmStatusCall } from '@labwright/drivers/proxmox/calls/vm';
 import type { ChangeOptions, VmTarget } from '@labwright/drivers/proxmox/change';
 import type { ProxmoxConnection } from '@labwright/drivers/proxmox/connection';
 import { fetchOwnVm } from '@labwright/drivers/proxmox/find-vm';
-import { createVm, destroyVm, growDisk, shutdownVm, startVm, updateVm } from '@labwright/drivers/proxmox/lifecycle';
+import {
+  createVm,
+  destroyVm,
+  growDisk,
+  shutdownVm,
+  startVm,
+  stopVm,
+  updateVm,
+} from '@labwright/drivers/proxmox/lifecycle';
+import { parseMark, type Mark } from '@labwright/drivers/proxmox/mark';
 import type { SmbiosIdentity, VmSpec } from '@labwright/drivers/proxmox/vm-config';
+import { allMachines } from './replacements.ts';
 import { formatTaskProgress } from './task-progress.ts';
-import type { VmCreateInput, VmInput, VmResizeInput, VmUpdateInput, VmWipeInput } from './step-input.ts';
+import type { VmCreateInput, VmInput, VmRediskInput, VmResizeInput, VmUpdateInput, VmWipeInput } from './step-input.ts';
 
 export interface MachineExecutorOptions {
   readonly blueprint: Blueprint;
@@ -47,7 +57,7 @@ export function makeMachineExecutors(options: MachineExecutorOptions): ReadonlyM
       }),
   });
   const machineOf = (input: VmInput): MachineBlueprint => {
-    const machine = blueprint.machines.find((each) => each.vmId === input.vmId);
+    const machine = allMachines(blueprint).find((each) => each.vmId === input.vmId);
     invariant(machine !== undefined, `${input.name} is in the blueprint`);
     return machine;
   };
@@ -106,11 +116,37 @@ export function makeMachineExecutors(options: MachineExecutorOptions): ReadonlyM
       work<VmWipeInput>(async (input, change) => {
         const { name, vmId: id } = machineOf(input);
         options.outdated(name);
-        const mark = { lab, machine: name, pool: input.pool, vmId: id, generation: input.generation };
+        const mark = makeMark(lab, name, input);
         const identity = makeSmbiosIdentity(lab, id, options.random);
         await updateVm(connection, target(input), { mark, identity, bootFirst: 'network' }, change);
         options.wiped(name, input.generation);
         return `will be installed anew as generation ${input.generation}`;
+      }),
+    ],
+    [
+      'vm.stop',
+      work<VmInput>(async (input, change) => {
+        await stopVm(connection, target(input), change);
+        options.outdated(machineOf(input).name);
+        return 'stopped';
+      }),
+    ],
+    [
+      'vm.redisk',
+      work<VmRediskInput>(async (input, change) => {
+        const { name, vmId: id } = machineOf(input);
+        options.outdated(name);
+        const { storage, diskGiB, generation } = input;
+        const there = await fetchOwnVm(connection, target(input), change.signal);
+        // A second time would leave a disk over.
+        const isDone = (parseMark(there?.config.description ?? '')?.generation ?? 0) >= generation;
+        if (!isDone) {
+          const identity = makeSmbiosIdentity(lab, id, options.random);
+          const update = { mark: makeMark(lab, name, input), identity, newDisk: { storage, diskGiB } };
+          await updateVm(connection, target(input), update, change);
+        }
+        options.wiped(name, generation);
+        return `has a disk of ${diskGiB} GiB and will be installed as generation ${generation}`;
       }),
     ],
     [
@@ -140,7 +176,7 @@ async function isRunning(connection: ProxmoxConnection, target: VmTarget, signal
 
 function makeVmSpec(lab: LabId, machine: MachineBlueprint, input: VmCreateInput, random: Random): VmSpec {
   return {
-    mark: { lab, machine: machine.name, pool: machine.pool, vmId: machine.vmId, generation: input.generation },
+    mark: makeMark(lab, machine.name, input),
     cores: input.cores,
     memoryMiB: input.memoryMiB,
     cpuType,
@@ -154,6 +190,12 @@ function makeVmSpec(lab: LabId, machine: MachineBlueprint, input: VmCreateInput,
     startWithHost: true,
     ...(input.startOrder === null ? {} : { startOrder: input.startOrder }),
   };
+}
+
+function makeMark(lab: LabId, machine: HostName, input: VmWipeInput): Mark {
+  const { pool, generation, replaces } = input;
+  const mark = { lab, machine, pool, vmId: vmId(input.vmId), generation };
+  return replaces === null ? mark : { ...mark, replaces: vmId(replaces) };
 }
 
 /** The UUID follows from lab and VM ID, so a machine made anew is the same to its owner; the key is new every time. */

@@ -1,8 +1,8 @@
 import { mergePlans, type Plan } from '@labwright/core/plan/plan';
-import type { Intent } from '@labwright/core/contract/contract';
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { planIntent } from './intent-plan.ts';
+import { planIntent, type MachineIntent } from './intent-plan.ts';
 import {
   applyStep,
   lab,
@@ -24,7 +24,7 @@ const all: Model = {
   reports: new Map([101, 102, 103].map((number) => [`node${number}`, makeReport(number)])),
 };
 
-function planFor(intent: Intent, model: Model = all): Plan {
+function planFor(intent: MachineIntent, model: Model = all): Plan {
   const hypervisors = makeHypervisors(blueprint, [...model.vms.values()]);
   const machines = { reports: [...model.reports.values()] };
   return mergePlans(lab, 0, [planIntent(intent, blueprint, { hypervisors, machines })]);

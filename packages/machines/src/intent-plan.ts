@@ -5,26 +5,40 @@ import { LabwrightError } from '@labwright/core/errors/error';
 import type { AreaPlan } from '@labwright/core/plan/plan';
 import type { Step } from '@labwright/core/plan/step';
 import { parseMark } from '@labwright/drivers/proxmox/mark';
-import { planMachines, type MachineFactsInput } from './machine-plan.ts';
+import { nobodyElse, planMachines, type DepartureGuard, type MachineFactsInput } from './machine-plan.ts';
 import { findOwnVm } from './own-vm.ts';
 import { planDestroy, planReady, planSettle, planShutdown, planStart, planWipe } from './vm-steps.ts';
 
-/** Throws LW0002 for a machine that is not in the file, LW2001 and LW2008 as for one that cannot or must not be touched. */
-export function planIntent(intent: Intent, blueprint: Blueprint, facts: MachineFactsInput): AreaPlan {
+/** What is planned of machines alone. */
+export type MachineIntent = Extract<Intent, { kind: 'up' | 'down' | 'destroy' | 'rebuild' }>;
+
+/**
+ * Throws LW0002 for a machine that is not in the file, LW2001 and LW2008 as for one that cannot or must not be touched, and
+ * what the guard throws for one that must not go.
+ */
+export function planIntent(
+  intent: MachineIntent,
+  blueprint: Blueprint,
+  facts: MachineFactsInput,
+  guard: DepartureGuard = nobodyElse,
+): AreaPlan {
   switch (intent.kind) {
     case 'up':
-      return planMachines(blueprint, facts);
+      return planMachines(blueprint, facts, guard);
     case 'down':
       return stepsOnly(planDown(blueprint, facts));
     case 'destroy':
       return stepsOnly(
         intent.machines.flatMap((name) => {
-          const vm = findOwnVm(blueprint.lab, getMachine(blueprint, name), facts.hypervisors);
-          return vm === undefined ? [] : [planDestroy(vm, 'you asked for it')];
+          const machine = getMachine(blueprint, name);
+          const vm = findOwnVm(blueprint.lab, machine, facts.hypervisors);
+          if (vm === undefined) return [];
+          const before = guard.planDeparture(machine, 'removed');
+          return [...before, planDestroy(vm, 'you asked for it', lastOf(before))];
         }),
       );
     case 'rebuild':
-      return stepsOnly(planRebuild(blueprint, getMachine(blueprint, intent.machine), facts));
+      return stepsOnly(planRebuild(blueprint, getMachine(blueprint, intent.machine), facts, guard));
   }
 }
 
@@ -51,7 +65,12 @@ function planDown(blueprint: Blueprint, facts: MachineFactsInput): readonly Step
  * The disk is the authority on what is installed, so a rebuild raises the wanted generation and lets the installer find an
  * older one. It boots from the network first for that one boot.
  */
-function planRebuild(blueprint: Blueprint, machine: MachineBlueprint, facts: MachineFactsInput): readonly Step[] {
+function planRebuild(
+  blueprint: Blueprint,
+  machine: MachineBlueprint,
+  facts: MachineFactsInput,
+  guard: DepartureGuard,
+): readonly Step[] {
   const vm = findOwnVm(blueprint.lab, machine, facts.hypervisors);
   if (vm === undefined) {
     throw new LabwrightError('LW0002', {
@@ -61,17 +80,12 @@ function planRebuild(blueprint: Blueprint, machine: MachineBlueprint, facts: Mac
   }
   const generation = (parseMark(vm.config.description)?.generation ?? 1) + 1;
   const reason = 'you asked for it';
-  const stop: readonly Step[] = vm.status === 'running' ? [planShutdown(machine, reason, [])] : [];
-  const wipe = planWipe(
-    machine,
-    vm,
-    generation,
-    reason,
-    stop.map((step) => step.id),
-  );
+  const before = guard.planDeparture(machine, 'made-anew');
+  const stop: readonly Step[] = vm.status === 'running' ? [planShutdown(machine, reason, lastOf(before))] : [];
+  const wipe = planWipe(machine, vm, generation, reason, lastOf([...before, ...stop]));
   const start = planStart(machine, reason, [wipe.id], []);
   const ready = planReady(machine, generation, reason, [start.id]);
-  return [...stop, wipe, start, ready, planSettle(machine, reason, [ready.id])];
+  return [...before, ...stop, wipe, start, ready, planSettle(machine, reason, [ready.id])];
 }
 
 function getMachine(blueprint: Blueprint, name: string): MachineBlueprint {
@@ -83,5 +97,7 @@ function getMachine(blueprint: Blueprint, name: string): MachineBlueprint {
     fix: ['labwright status'],
   });
 }
+
+const lastOf = (steps: readonly Step[]): readonly string[] => steps.slice(-1).map((step) => step.id);
 
 const stepsOnly = (steps: readonly Step[]): AreaPlan => ({ steps, problems: [], notes: [] });

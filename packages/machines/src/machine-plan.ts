@@ -1,15 +1,16 @@
 // The planner of machines: from the blueprint and what is there to the steps that make the two agree. Pure.
 import type { Blueprint, MachineBlueprint } from '@labwright/core/blueprint/blueprint';
-import type { HostName, LabId } from '@labwright/core/addresses/names';
+import type { HostName, LabId, VmId } from '@labwright/core/addresses/names';
 import { asLabwrightError, LabwrightError, type ErrorJson } from '@labwright/core/errors/error';
 import type { HypervisorFacts, VmFacts } from '@labwright/core/facts/hypervisors';
 import type { MachineFacts, MachineReport } from '@labwright/core/facts/machines';
 import type { AreaPlan } from '@labwright/core/plan/plan';
 import type { Step } from '@labwright/core/plan/step';
-import { isOurs, parseMark } from '@labwright/drivers/proxmox/mark';
+import { isOurs } from '@labwright/drivers/proxmox/mark';
 import { assertOwn, isBeingMade, type OwnVmFacts } from './own-vm.ts';
 import { findLossShortfalls, measureRoom, placeMachine } from './placement.ts';
 import {
+  generationOf,
   planCreate,
   planCreateFollowed,
   planCycle,
@@ -27,8 +28,23 @@ export interface MachineFactsInput {
   readonly machines: MachineFacts;
 }
 
+/** What has to be done elsewhere before a machine goes or is made anew under its name. */
+export interface DepartureGuard {
+  /** In order; the machine's own step needs the last of them. Throws why it must not go. */
+  planDeparture(
+    machine: { readonly name: string; readonly vmId: VmId },
+    because: 'removed' | 'made-anew',
+  ): readonly Step[];
+}
+
+export const nobodyElse: DepartureGuard = { planDeparture: () => [] };
+
 /** A machine that cannot be planned is a problem of the plan; the rest is planned all the same. */
-export function planMachines(blueprint: Blueprint, facts: MachineFactsInput): AreaPlan {
+export function planMachines(
+  blueprint: Blueprint,
+  facts: MachineFactsInput,
+  guard: DepartureGuard = nobodyElse,
+): AreaPlan {
   const { hypervisors } = facts;
   const vms = new Map(hypervisors.vms.map((vm) => [vm.vmId, vm]));
   const reports = new Map(facts.machines.reports.map((report) => [report.name, report]));
@@ -40,9 +56,10 @@ export function planMachines(blueprint: Blueprint, facts: MachineFactsInput): Ar
     const vm = vms.get(machine.vmId);
     try {
       if (vm === undefined) {
+        const before = guard.planDeparture(machine, 'made-anew');
         const host = placeMachine(machine, rooms);
         placed.set(machine.name, host);
-        steps.push(...planNew(planCreate(blueprint, machine, host), machine));
+        steps.push(...before, ...planNew(planCreate(blueprint, machine, host, lastOf(before)), machine));
       } else {
         placed.set(machine.name, vm.host);
         if (isBeingMade(vm)) steps.push(...planNew(planCreateFollowed(blueprint, machine, vm.host), machine));
@@ -52,11 +69,23 @@ export function planMachines(blueprint: Blueprint, facts: MachineFactsInput): Ar
       problems.push(asLabwrightError(error).toJSON());
     }
   }
-  steps.push(
-    ...findLeftovers(blueprint, hypervisors).map((vm) => planDestroy(vm, 'it is ours and no longer in the file')),
-  );
+  for (const vm of findLeftovers(blueprint, hypervisors)) {
+    try {
+      const before = guard.planDeparture({ name: vm.name, vmId: vm.vmId }, 'removed');
+      steps.push(...before, planDestroy(vm, whyLeftOver(blueprint, vm), lastOf(before)));
+    } catch (error) {
+      problems.push(asLabwrightError(error).toJSON());
+    }
+  }
   const shortfalls = findLossShortfalls(blueprint, placed, rooms);
   return { steps, problems, notes: [...shortfalls].map(formatShortfall) };
+}
+
+const lastOf = (steps: readonly Step[]): readonly string[] => steps.slice(-1).map((step) => step.id);
+
+function whyLeftOver(blueprint: Blueprint, vm: OwnVmFacts): string {
+  const standIn = blueprint.machines.find((machine) => machine.replaces === vm.vmId);
+  return standIn === undefined ? 'it is ours and no longer in the file' : `${standIn.name} has taken its place`;
 }
 
 function planNew(create: Step, machine: MachineBlueprint): readonly Step[] {
@@ -66,7 +95,7 @@ function planNew(create: Step, machine: MachineBlueprint): readonly Step[] {
 
 function planPresent(machine: MachineBlueprint, vm: OwnVmFacts, report: MachineReport | undefined): readonly Step[] {
   assertChangeable(machine, vm);
-  const generation = parseMark(vm.config.description)?.generation ?? 1;
+  const generation = generationOf(vm);
   const isReady = vm.status === 'running' && report !== undefined && report.generation >= generation;
   const steps: Step[] = [];
   const needs = (): string[] => steps.slice(-1).map((step) => step.id);
@@ -131,8 +160,8 @@ function assertChangeable(machine: MachineBlueprint, { config, host }: OwnVmFact
   }
 }
 
-/** Machines that carry this lab's mark and are no longer in its file. */
-function findLeftovers(blueprint: Blueprint, facts: HypervisorFacts): readonly OwnVmFacts[] {
+/** Machines that carry this lab's mark and are no longer in its file, or were replaced while their host was gone. */
+export function findLeftovers(blueprint: Blueprint, facts: HypervisorFacts): readonly OwnVmFacts[] {
   const wanted = new Set(blueprint.machines.map((machine) => machine.vmId));
   return facts.vms.flatMap((vm) => (wanted.has(vm.vmId) ? [] : (asOwn(blueprint.lab, vm) ?? [])));
 }

@@ -37,6 +37,7 @@ export function makeMachine(number: number, overrides: Partial<MachineBlueprint>
     storage: 'local-lvm',
     firmware: 'bios',
     image: 'debian',
+    heal: 'restart',
     hosts: ['pve1', 'pve2', 'pve3'].map(hostName),
     spread: 'even',
     ...overrides,
@@ -59,6 +60,8 @@ export function makeBlueprint(machines: readonly MachineBlueprint[], hosts?: rea
     proxmox: { port: 8006, storage: 'local-lvm', tls: { mode: 'pinned' } },
     netboot: { mode: 'serve', address: ipv4('10.1.0.9'), httpPort: 8080 },
     ssh: { user: 'admin', authorizedKeys: [] },
+    nas: [],
+    services: [],
     machines,
   };
 }

@@ -18,6 +18,8 @@ export type VmCreateInput = VmInput & {
   readonly diskGiB: number;
   readonly firmware: 'bios' | 'uefi';
   readonly startOrder: number | null;
+  /** VM ID of the machine it stands in for. */
+  readonly replaces: number | null;
 };
 
 export type VmUpdateInput = VmInput & {
@@ -28,6 +30,12 @@ export type VmUpdateInput = VmInput & {
 export type VmWipeInput = VmInput & {
   readonly pool: string;
   readonly generation: number;
+  readonly replaces: number | null;
+};
+
+export type VmRediskInput = VmWipeInput & {
+  readonly storage: string;
+  readonly diskGiB: number;
 };
 
 export type VmResizeInput = VmInput & {

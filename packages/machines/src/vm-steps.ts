@@ -2,12 +2,14 @@
 import type { Blueprint, MachineBlueprint } from '@labwright/core/blueprint/blueprint';
 import type { HostName } from '@labwright/core/addresses/names';
 import { stepId, type Reliance, type Step } from '@labwright/core/plan/step';
+import { parseMark } from '@labwright/drivers/proxmox/mark';
 import { entryOf, type VmFacet } from './fact-entries.ts';
 import type { OwnVmFacts } from './own-vm.ts';
 import type {
   MachineReadyInput,
   VmCreateInput,
   VmInput,
+  VmRediskInput,
   VmResizeInput,
   VmUpdateInput,
   VmWipeInput,
@@ -23,7 +25,12 @@ const estimates = {
   destroyMs: 5_000,
 };
 
-export function planCreate(blueprint: Blueprint, machine: MachineBlueprint, host: HostName): Step {
+export function planCreate(
+  blueprint: Blueprint,
+  machine: MachineBlueprint,
+  host: HostName,
+  needs: readonly string[] = [],
+): Step {
   const { network } = blueprint;
   const input: VmCreateInput = {
     vmId: machine.vmId,
@@ -40,11 +47,16 @@ export function planCreate(blueprint: Blueprint, machine: MachineBlueprint, host
     diskGiB: machine.diskGiB,
     firmware: machine.firmware,
     startOrder: machine.startOrder ?? null,
+    replaces: machine.replaces ?? null,
   };
   return makeStep('vm.create', machine, {
     title: `create ${machine.name} on ${host}`,
     change: 'add',
-    reason: 'it is in the lab file and on no host',
+    reason:
+      machine.replaces === undefined
+        ? 'it is in the lab file and on no host'
+        : `it stands in for VM ${machine.replaces}`,
+    needs,
     estimateMs: estimates.createMs,
     relies: [{ entry: entryOf(machine.vmId, 'presence'), was: 'absent' }],
     queues: [`vm/${machine.vmId}`, `storage/${host}/${machine.storage}`],
@@ -151,7 +163,12 @@ export function planWipe(
   reason: string,
   needs: readonly string[],
 ): Step {
-  const input: VmWipeInput = { ...inputOf(machine), pool: machine.pool, generation };
+  const input: VmWipeInput = {
+    ...inputOf(machine),
+    pool: machine.pool,
+    generation,
+    replaces: machine.replaces ?? null,
+  };
   return makeStep('vm.wipe', machine, {
     title: `have ${machine.name} installed anew (generation ${generation})`,
     change: 'change',
@@ -162,6 +179,49 @@ export function planWipe(
     relies: [relyOn(vm, 'presence', 'ours'), relyOn(vm, 'generation', String(generation - 1))],
     input: { ...input },
   });
+}
+
+/**
+ * An empty disk in place of one that is gone, and the generation raised in the same change, so that its next boot installs
+ * it. What its configuration named before stays listed there as unused.
+ */
+export function planRedisk(machine: MachineBlueprint, vm: OwnVmFacts, reason: string, needs: readonly string[]): Step {
+  const generation = generationOf(vm) + 1;
+  const input: VmRediskInput = {
+    ...inputOf(machine),
+    pool: machine.pool,
+    generation,
+    replaces: machine.replaces ?? null,
+    storage: machine.storage,
+    diskGiB: machine.diskGiB,
+  };
+  return makeStep('vm.redisk', machine, {
+    title: `give ${machine.name} a new disk of ${machine.diskGiB} GiB (generation ${generation})`,
+    change: 'change',
+    reason,
+    needs,
+    estimateMs: estimates.createMs,
+    relies: [relyOn(vm, 'presence', 'ours'), relyOn(vm, 'generation', String(generation - 1))],
+    queues: [`vm/${machine.vmId}`, `storage/${vm.host}/${machine.storage}`],
+    input: { ...input },
+  });
+}
+
+/** Pulls the plug: for a machine that cannot go down in order any more. */
+export function planStop(machine: MachineBlueprint, reason: string, needs: readonly string[]): Step {
+  return makeStep('vm.stop', machine, {
+    title: `stop ${machine.name}`,
+    change: 'change',
+    reason,
+    needs,
+    risk: { level: 'restart' },
+    estimateMs: estimates.startMs,
+    relies: [{ entry: entryOf(machine.vmId, 'presence'), was: 'ours' }],
+  });
+}
+
+export function generationOf(vm: OwnVmFacts): number {
+  return parseMark(vm.config.description)?.generation ?? 1;
 }
 
 /** After a rebuild: the disk comes first again, whatever the network offers. */
@@ -193,12 +253,13 @@ export function planReady(
   });
 }
 
-export function planDestroy(vm: OwnVmFacts, reason: string): Step {
+export function planDestroy(vm: OwnVmFacts, reason: string, needs: readonly string[] = []): Step {
   const machine = { name: vm.name, vmId: vm.vmId };
   return makeStep('vm.destroy', machine, {
     title: `destroy ${vm.name} on ${vm.host}`,
     change: 'destroy',
     reason,
+    needs,
     risk: { level: 'data-loss', lost: `disk of ${vm.name}, ${vm.config.diskGiB} GiB` },
     estimateMs: estimates.destroyMs,
     relies: [relyOn(vm, 'presence', 'ours')],
