@@ -1,0 +1,37 @@
+// Longer time limits for control planes that are emulated without KVM: the one table of them. On hardware every component
+// keeps its default. docs/fidelity.md names each.
+//
+// There a request that takes milliseconds may take seconds while a neighbour boots, and every default below would take that
+// for a death: etcd would elect, leaders would step down, kubelets would kill API servers that only needed longer.
+
+export interface SlowHostTimings {
+  /** Defaults 100 and 1000. */
+  readonly etcd: { readonly 'heartbeat-interval': string; readonly 'election-timeout': string };
+  /** Of kube-controller-manager and kube-scheduler; defaults 15s, 10s, 2s. */
+  readonly leaderElection: {
+    readonly 'leader-elect-lease-duration': string;
+    readonly 'leader-elect-renew-deadline': string;
+    readonly 'leader-elect-retry-period': string;
+  };
+  /** Default 40s, from 1.32 on 50s. */
+  readonly controllerManager: { readonly 'node-monitor-grace-period': string };
+  /** kubeadm writes 8 failures of 15 s, and 24 for the start. */
+  readonly probes: { readonly timeoutSeconds: number; readonly failures: number; readonly startFailures: number };
+  /** How long a kubelet waits for the container runtime to start a container; default 2m. */
+  readonly kubelet: { readonly runtimeRequestTimeout: string };
+  /** How long kubeadm waits for the control plane; default 4m. */
+  readonly controlPlaneTimeout: string;
+}
+
+export const slowHostTimings: SlowHostTimings = {
+  etcd: { 'heartbeat-interval': '500', 'election-timeout': '5000' },
+  leaderElection: {
+    'leader-elect-lease-duration': '60s',
+    'leader-elect-renew-deadline': '40s',
+    'leader-elect-retry-period': '5s',
+  },
+  controllerManager: { 'node-monitor-grace-period': '120s' },
+  probes: { timeoutSeconds: 60, failures: 24, startFailures: 60 },
+  kubelet: { runtimeRequestTimeout: '10m0s' },
+  controlPlaneTimeout: '10m0s',
+};

@@ -1,0 +1,157 @@
+// Certificates of the control planes, renewed in time: kubeadm makes them for a year, and a cluster whose have ended is down.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { hostName } from '@labwright/core/addresses/names';
+import type { Blueprint, MachineBlueprint } from '@labwright/core/blueprint/blueprint';
+import type { Executor, StepContext } from '@labwright/core/engine/engine';
+import { LabwrightError } from '@labwright/core/errors/error';
+import type { EtcdMemberFacts } from '@labwright/core/facts/cluster';
+import { stepId, type Json, type Step } from '@labwright/core/plan/step';
+import type { Clock } from '@labwright/core/ports/clock';
+import { assertAllowed, fetchEtcdGroup, judgeMember, moveLeadershipFrom, type EtcdGroup } from '../etcd/etcd-group.ts';
+import type { CertificateExpiry } from '../formation/certificates.ts';
+import type { OpenShell } from '../formation/shell.ts';
+import { membershipQueue } from './departure.ts';
+import { runMachineJob } from './machine-job.ts';
+
+const dayMs = 86_400_000;
+/** A month is enough to be told of a renewal that fails, and to mend it. */
+const renewalMs = 30 * dayMs;
+
+export type RenewInput = { readonly name: string; readonly address: string };
+
+export interface RenewalFacts {
+  /** By control plane: its certificates, as far as it could be asked. */
+  readonly certificates: ReadonlyMap<string, readonly CertificateExpiry[]>;
+  readonly members: readonly EtcdMemberFacts[];
+  /** Milliseconds since 1970 UTC. */
+  readonly now: number;
+}
+
+const minuteMs = 60_000;
+const limits = {
+  estimateMs: minuteMs,
+  jobMs: 10 * minuteMs,
+  silenceMs: 2 * minuteMs,
+  wellMs: 5 * minuteMs,
+  etcdMs: 10_000,
+  lookAgainMs: 500,
+} as const;
+
+/**
+ * One control plane after the other, those with a certificate that ends within 30 days. Throws LW6033 when one of them cannot
+ * stop for a moment; certificates that have ended already are renewed all the same, since nothing decides any more then.
+ */
+export function planRenewals({ machines }: Blueprint, { certificates, members, now }: RenewalFacts): readonly Step[] {
+  let before: readonly string[] = [];
+  return machines.flatMap((machine) => {
+    // The kubelet renews its own, and is behind when its machine was off.
+    const ending = (certificates.get(machine.name) ?? []).filter(
+      ({ name, expiresAt }) => name !== 'kubelet' && expiresAt - now < renewalMs,
+    );
+    const [first] = ending.toSorted((one, other) => one.expiresAt - other.expiresAt);
+    if (first === undefined) return [];
+    if (first.expiresAt > now) assertAllowed(machine.name, judgeMember({ members }, machine.name, 'pause'));
+    const step = planRenewal(machine, first, { now, needs: before });
+    before = [step.id];
+    return [step];
+  });
+}
+
+function planRenewal(
+  machine: MachineBlueprint,
+  first: CertificateExpiry,
+  { now, needs }: { readonly now: number; readonly needs: readonly string[] },
+): Step {
+  const input: RenewInput = { name: machine.name, address: machine.address };
+  const days = Math.floor((first.expiresAt - now) / dayMs);
+  return {
+    id: stepId('certs.renew', machine.name),
+    kind: 'certs.renew',
+    target: machine.name,
+    title: `renew the certificates of ${machine.name}`,
+    change: 'change',
+    reason: days < 0 ? `${first.name} has ended` : `${first.name} ends in ${days} ${days === 1 ? 'day' : 'days'}`,
+    needs,
+    risk: { level: 'restart' },
+    estimateMs: limits.estimateMs,
+    relies: [],
+    queues: [`vm/${machine.vmId}`, `node/${machine.name}`, membershipQueue],
+    input: { ...input },
+  };
+}
+
+export interface RenewalOptions {
+  readonly openShell: OpenShell;
+  readonly openEtcd: (signal: AbortSignal) => Promise<EtcdGroup>;
+  readonly clock: Clock;
+}
+
+export function makeRenewalExecutor(options: RenewalOptions): Executor {
+  return {
+    nature: 'work',
+    // A plan is made and checked by this program; its inputs are of the type that stands above.
+    run: async (input: Json, context) => await renew(options, input as RenewInput, context),
+  };
+}
+
+async function renew(
+  options: RenewalOptions,
+  { name, address }: RenewInput,
+  { signal, progress }: StepContext,
+): Promise<string> {
+  const { openShell, clock } = options;
+  await handOver(options, name, signal);
+  const job = {
+    unit: 'labwright-renew',
+    description: 'Labwright: renew certificates',
+    script: readFileSync(join(import.meta.dirname, 'guest/renew.sh'), 'utf8'),
+    settings: { address },
+  } as const;
+  await runMachineJob(openShell(hostName(name)), name, job, {
+    clock,
+    signal,
+    progress,
+    patienceMs: limits.silenceMs,
+    timeoutMs: limits.jobMs,
+  });
+  await waitForMember(options, name, signal);
+  return 'has certificates for another year';
+}
+
+/** When the certificates have ended nobody answers any more, and there is nothing to hand over. */
+async function handOver({ openEtcd }: RenewalOptions, name: string, signal: AbortSignal): Promise<void> {
+  const call = { signal, timeoutMs: limits.etcdMs };
+  try {
+    const facts = await fetchEtcdGroup(await openEtcd(signal), call);
+    const member = facts.members.find((each) => each.name === name);
+    if (member !== undefined) await moveLeadershipFrom(facts, member.id, call);
+  } catch (error) {
+    if (!(error instanceof LabwrightError) || error.code !== 'LW6031') throw error;
+  }
+}
+
+/** The next one's turn comes when this member answers again. */
+async function waitForMember({ openEtcd, clock }: RenewalOptions, name: string, signal: AbortSignal): Promise<void> {
+  const deadline = clock.monotonic() + limits.wellMs;
+  for (;;) {
+    try {
+      const facts = await fetchEtcdGroup(await openEtcd(signal), { signal, timeoutMs: limits.etcdMs });
+      const own = facts.members.find((member) => member.name === name);
+      if (own?.healthy === true) return;
+      if (clock.monotonic() > deadline) throw neverWell(name);
+    } catch (error) {
+      signal.throwIfAborted();
+      const isPassing = error instanceof LabwrightError && (error.code === 'LW6031' || error.code === 'LW6032');
+      if (!isPassing || clock.monotonic() > deadline) throw error;
+    }
+    await clock.sleep(limits.lookAgainMs, signal);
+  }
+}
+
+const neverWell = (name: string): LabwrightError =>
+  new LabwrightError('LW6036', {
+    what: `${name} has new certificates, and its etcd is not well since`,
+    where: { machine: name },
+    fix: [`look at it: ssh ${name} sudo journalctl -u kubelet`, 'labwright cluster status'],
+  });

@@ -1,0 +1,97 @@
+import { describe, expect, test } from 'vitest';
+import { LabwrightError } from '@labwright/core/errors/error';
+import { planDepartures } from './departure.ts';
+import { makeClusterBlueprint, makeClusterFacts, makeEtcdMember, makeNode } from './sample-cluster.test-data.ts';
+
+const blueprint = makeClusterBlueprint(3, 2);
+const facts = makeClusterFacts(blueprint);
+const [first, second, third, worker] = blueprint.machines;
+const leaving = (cluster = facts, drainObstacles = new Map<string, LabwrightError>()) =>
+  planDepartures({ cluster, drainObstacles });
+
+describe('a machine leaves', () => {
+  test('drained, then out of the cluster; the next one after the VM before it is gone', () => {
+    const departures = leaving();
+    const steps = [...departures.planDeparture(worker!, 'removed'), ...departures.planDeparture(third!, 'removed')];
+    expect(steps.map(({ id, needs }) => [id, needs])).toEqual([
+      ['node.drain node111', []],
+      ['node.remove node111', ['node.drain node111']],
+      ['node.drain node103', ['vm.destroy node111']],
+      ['node.remove node103', ['node.drain node103']],
+    ]);
+    expect(steps.at(-1)?.title).toBe('take node103 out of etcd and the cluster');
+  });
+
+  test('without a drain when nobody on it answers', () => {
+    const cluster = {
+      ...facts,
+      nodes: facts.nodes.map((node) => (node.name === 'node111' ? { ...node, ready: 'unknown' as const } : node)),
+    };
+    expect(
+      leaving(cluster)
+        .planDeparture(worker!, 'made-anew')
+        .map(({ id }) => id),
+    ).toEqual(['node.remove node111']);
+  });
+
+  test('the cluster does not know it: nothing to do', () => {
+    expect(leaving({ ...facts, nodes: [], members: [] }).planDeparture(worker!, 'removed')).toEqual([]);
+    const silent = {
+      kind: 'silent',
+      why: 'no answer',
+      disks: [{ name: worker!.name, state: 'blank' }],
+      asOf: 0,
+    } as const;
+    expect(planDepartures({ cluster: silent, drainObstacles: new Map() }).planDeparture(worker!, 'removed')).toEqual(
+      [],
+    );
+  });
+});
+
+describe('it is refused before anything changes', () => {
+  test('three control planes to one: the third and second go, the last never', () => {
+    const departures = leaving();
+    departures.planDeparture(third!, 'removed');
+    departures.planDeparture(second!, 'removed');
+    expect(() => departures.planDeparture(first!, 'removed')).toThrow(expect.objectContaining({ code: 'LW6033' }));
+  });
+
+  test('one that is made anew counts as not answering: no second beside it', () => {
+    const departures = leaving();
+    departures.planDeparture(third!, 'made-anew');
+    expect(() => departures.planDeparture(second!, 'made-anew')).toThrow(expect.objectContaining({ code: 'LW6033' }));
+  });
+
+  test('while another member is down', () => {
+    const members = blueprint.machines
+      .slice(0, 3)
+      .map((machine) => makeEtcdMember(machine, { healthy: machine !== second }));
+    expect(() => leaving({ ...facts, members }).planDeparture(third!, 'removed')).toThrow(
+      expect.objectContaining({ code: 'LW6033' }),
+    );
+  });
+
+  test('when it cannot be drained', () => {
+    const obstacle = new LabwrightError('LW6007', { what: 'a budget blocks' });
+    const departures = leaving(facts, new Map([['node111', obstacle]]));
+    expect(() => departures.planDeparture(worker!, 'removed')).toThrow(obstacle);
+  });
+
+  test('when the node is somebody else’s, or nobody can say what it is', () => {
+    const foreign = { ...facts, nodes: facts.nodes.map((node) => makeNode(worker!, { name: node.name, ours: false })) };
+    expect(() => leaving(foreign).planDeparture(worker!, 'removed')).toThrow(
+      expect.objectContaining({ code: 'LW6004' }),
+    );
+    const { members: _, ...rest } = facts;
+    expect(() => leaving(rest).planDeparture(first!, 'removed')).toThrow(expect.objectContaining({ code: 'LW6031' }));
+    const silent = {
+      kind: 'silent',
+      why: 'no answer',
+      disks: [{ name: worker!.name, state: 'member' }],
+      asOf: 0,
+    } as const;
+    expect(() =>
+      planDepartures({ cluster: silent, drainObstacles: new Map() }).planDeparture(worker!, 'removed'),
+    ).toThrow(expect.objectContaining({ code: 'LW6001' }));
+  });
+});
