@@ -3,7 +3,7 @@ import { LabwrightError } from '@labwright/core/errors/error';
 import type { Plan } from '@labwright/core/plan/plan';
 import { systemClock, systemRandom } from '@labwright/core/ports/system';
 import type { LabClient } from '@labwright/daemon/api/client';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { applyIntent, applyPlan } from './apply.ts';
 import type { LabSession } from './lab-session.ts';
 import { exitCodes, type GlobalOptions, type Program } from './program.ts';
@@ -22,8 +22,12 @@ const harmless: Plan = {
 /** A lab that needs the plan and whose runs end so; `ran` has the plans that were run. */
 function makeSession(plan: Plan, outcome = 'done', kind: 'hardware' | 'rehearsal' = 'hardware') {
   const ran: string[] = [];
-  const client: Pick<LabClient, 'plan' | 'run'> = {
+  const client: Pick<LabClient, 'plan' | 'savedPlan' | 'run'> = {
     plan: async () => plan,
+    savedPlan: async (id) => {
+      if (id === plan.id) return plan;
+      throw new LabwrightError('LW0002', { what: `there is no plan ${id}` });
+    },
     run: async ({ planId }) => {
       ran.push(planId);
       return { outcome, errors: [] };
@@ -99,11 +103,13 @@ describe('what would be lost', () => {
   });
 });
 
-test('a saved plan that is not what the lab needs now is refused as moved', async () => {
+test('a saved plan is run as it is, without a new look, and an unknown one is not', async () => {
   const { session, ran } = makeSession(harmless);
-  await expect(applyPlan(makeProgram().program, session, '123456')).rejects.toMatchObject({ code: 'LW5001' });
+  const looked = vi.spyOn(session.client, 'plan');
+  await expect(applyPlan(makeProgram().program, session, '123456')).rejects.toMatchObject({ code: 'LW0002' });
   expect(await applyPlan(makeProgram().program, session, 'aaaaaa')).toBe(exitCodes.done);
   expect(ran).toEqual(['aaaaaa']);
+  expect(looked).not.toHaveBeenCalled();
 });
 
 test('--json gives one document', async () => {

@@ -13,18 +13,9 @@ export async function applyIntent(program: Program, session: LabSession, intent:
   return await showAndRun(program, session, await session.client.plan(intent, program.interrupt));
 }
 
-/**
- * Applies what `plan` showed, and nothing else. Throws LW5001 when a new look gives another plan: its losses could not be
- * asked about.
- */
+/** Shows and applies a saved plan, and nothing else. Throws LW0002 for an unknown one, LW5001 when it no longer fits. */
 export async function applyPlan(program: Program, session: LabSession, planId: string): Promise<ExitCode> {
-  const plan = await session.client.plan({ kind: 'up' }, program.interrupt);
-  if (plan.id === planId) return await showAndRun(program, session, plan);
-  throw new LabwrightError('LW5001', {
-    what: `plan ${planId} is not what the lab needs now`,
-    why: plan.steps.length === 0 ? 'there is nothing left to change' : `looking again gives plan ${plan.id}`,
-    fix: ['labwright plan   look again'],
-  });
+  return await showAndRun(program, session, await session.client.savedPlan(planId, program.interrupt));
 }
 
 async function showAndRun(program: Program, session: LabSession, plan: Plan): Promise<ExitCode> {
@@ -42,9 +33,11 @@ async function showAndRun(program: Program, session: LabSession, plan: Plan): Pr
   return exitCode === exitCodes.done ? planned : exitCode;
 }
 
-/** Follows a run to its end and leaves its summary on the screen. */
-export async function runAndRender(program: Program, client: LabClient, planId: string): Promise<ExitCode> {
-  return exitCodeOfOutcome((await follow(program, client, planId)).outcome);
+/** Follows a run to its end and leaves its summary on the screen, or with --json its document. */
+export async function runAndRender(program: Program, client: LabClient, plan: Plan): Promise<ExitCode> {
+  const { outcome, errors } = await follow(program, client, plan.id);
+  if (program.options.json) printRun(program, { plan, outcome, errors });
+  return exitCodeOfOutcome(outcome);
 }
 
 function exitCodeOfOutcome(outcome: string): ExitCode {

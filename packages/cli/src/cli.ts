@@ -1,15 +1,19 @@
 // The command line: the command table given to commander, and each command run with its ports.
 import { asLabwrightError, LabwrightError } from '@labwright/core/errors/error';
 import { nearestName } from '@labwright/core/lab/nearest-name';
+import { readVersion } from '@labwright/daemon/version';
 import { Command as Commander, CommanderError, Option } from 'commander';
 import type { Command, CommandInput } from './command.ts';
 import { commandGroups, commands } from './commands/commands.ts';
+import { describeCommand, findHelpTopic, fitLines, formatItem, formatRootNotes, wordsOf } from './help.ts';
 import { exitCodes, type ExitCode, type GlobalOptions, type Program } from './program.ts';
-import { formatAdvice } from './render/text.ts';
 import { exitCodeOf, reportError } from './report-error.ts';
 import { plainTerminal } from './terminal.ts';
 
-export type ProgramBase = Omit<Program, 'options'>;
+export interface ProgramBase extends Omit<Program, 'options' | 'directory'> {
+  /** Undefined when the folder the program was started in is no longer there. */
+  readonly directory: string | undefined;
+}
 
 const rootExamples = [
   'labwright rehearse --detach   bring the lab up on this computer',
@@ -18,33 +22,35 @@ const rootExamples = [
   'labwright rehearse stop       end the rehearsal and remove everything of it',
 ];
 
-const rootNotes = `
-Exit codes:
-  0  done, or nothing to do         4    something does not answer
-  1  failed                         5    the lab moved since the plan was made
-  2  command or lab file is wrong   130  interrupted; the same again goes on
-  3  changes pending (plan --exit-code)
-
-Environment:
-  NO_COLOR                 no colours
-  LABWRIGHT_ACCESSIBLE=1   as --plain, always
-`;
-
 /** Runs one command line; never throws. */
 export async function runCommandLine(argv: readonly string[], given: ProgramBase): Promise<ExitCode> {
   const isPlain = asks(argv, '--plain') || given.environment['LABWRIGHT_ACCESSIBLE'] === '1';
   const base = isPlain ? { ...given, terminal: plainTerminal(given.terminal) } : given;
   let exitCode: ExitCode = exitCodes.done;
-  const root = buildCommands(base, async (command, input, options) => {
-    exitCode = await runGuarded({ ...base, options }, command, input);
+  if (asks(argv, '--version') || asks(argv, '-V')) {
+    const version = await readVersion();
+    base.terminal.out(
+      asks(argv, '--json') ? `${JSON.stringify({ version }, undefined, 2)}\n` : `labwright ${version}\n`,
+    );
+    return exitCodes.done;
+  }
+  const root = buildCommands(base, asks(argv, '--json'), async (command, input, options) => {
+    exitCode = await runGuarded({ ...base, directory: findDirectory(base, command), options }, command, input);
   });
   try {
+    const topic = findHelpTopic(argv);
+    if (topic !== undefined) {
+      assertTopic(topic);
+      findCommander(root, topic).outputHelp();
+      return exitCodes.done;
+    }
     await root.parseAsync([...argv], { from: 'user' });
     return exitCode;
   } catch (thrown) {
     // Help asked for is a result; help shown because nothing was asked for, or a typing mistake, is not.
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return exitCodes.done;
-    if (thrown instanceof CommanderError && thrown.code === 'commander.help') return exitCodes.usage;
+    const isMissing = thrown instanceof CommanderError && thrown.code === 'commander.help';
+    if (isMissing && !asks(argv, '--json')) return exitCodes.usage;
     const error = thrown instanceof CommanderError ? usageError(thrown, argv) : asLabwrightError(thrown);
     const options = { ...readGlobalOptions({}), json: asks(argv, '--json'), debug: asks(argv, '--debug') };
     await reportError(error, { terminal: base.terminal, options });
@@ -52,13 +58,41 @@ export async function runCommandLine(argv: readonly string[], given: ProgramBase
   }
 }
 
+/** Throws LW0005. */
+function findDirectory({ directory }: ProgramBase, { isStandalone }: Command): string {
+  if (directory !== undefined) return directory;
+  if (isStandalone === true) return '/';
+  throw new LabwrightError('LW0005', {
+    what: 'the current folder no longer exists',
+    why: 'it was removed or moved after the shell went there',
+    fix: ['cd to a folder that is there'],
+  });
+}
+
+/** Throws LW0002. */
+function assertTopic(topic: string): void {
+  if (topic === '' || Object.hasOwn(commandGroups, topic) || commands.some(({ name }) => name === topic)) return;
+  const meant = findMeantCommand(topic.split(' '));
+  throw new LabwrightError('LW0002', {
+    what: `there is no command "${topic}"`,
+    ...(meant === undefined ? {} : { why: `did you mean ${meant}?` }),
+    fix: ['labwright help'],
+  });
+}
+
+function findCommander(root: Commander, topic: string): Commander {
+  return topic
+    .split(' ')
+    .reduce((parent, word) => parent.commands.find((each) => each.name() === word) ?? parent, root);
+}
+
 type Run = (command: Command, input: CommandInput, options: GlobalOptions) => Promise<void>;
 
-function buildCommands({ terminal }: ProgramBase, run: Run): Commander {
+function buildCommands({ terminal }: ProgramBase, isJson: boolean, run: Run): Commander {
   const columns = (width: number): number => Math.min(width, 100);
   const width = columns(terminal.outStyle.columns);
   const root = new Commander('labwright')
-    .description(describe('A home datacenter as a platform, from one file.', rootExamples, width))
+    .description(describeCommand('A home datacenter as a platform, from one file.', rootExamples, width))
     .option('--lab <file>', 'the lab file (default: lab.yaml here)')
     .option('--json', 'results and errors as JSON')
     .option('--yes', 'answer yes to questions')
@@ -66,16 +100,27 @@ function buildCommands({ terminal }: ProgramBase, run: Run): Commander {
     .option('--real', 'mean hardware although a rehearsal runs here')
     .option('--without-serve', 'work here although the lab file says where it is served')
     .option('--debug', 'show what is behind an error')
-    .addHelpText('after', rootNotes);
+    .option('-V, --version', 'the version of Labwright')
+    .addHelpText('after', formatRootNotes(width));
   for (const command of commands) addCommand(root, command, width, run);
   applyToAll(root, (each) =>
     each
       .exitOverride()
-      .configureHelp({ subcommandTerm: (command) => command.name() })
+      .helpCommand(false)
+      .helpOption('-h, --help', 'this text')
+      // Our own suggestions: commander finds words alike that only share a letter or two.
+      .showSuggestionAfterError(false)
+      .configureHelp({
+        subcommandTerm: (command) => command.name(),
+        formatItem: (term, widest, text) => formatItem(term, widest, text, width),
+        boxWrap: (text) => text,
+      })
       .configureOutput({
-        writeOut: (text) => terminal.out(text),
+        writeOut: (text) => terminal.out(fitLines(text, width)),
         // Help because nothing was asked for; mistakes are told by us.
-        writeErr: (text) => terminal.err(text),
+        writeErr: (text) => {
+          if (!isJson) terminal.err(fitLines(text, columns(terminal.errStyle.columns)));
+        },
         outputError: () => undefined,
         getOutHelpWidth: () => width,
         getErrHelpWidth: () => columns(terminal.errStyle.columns),
@@ -93,7 +138,7 @@ function addCommand(root: Commander, command: Command, width: number, run: Run):
   }
   const last = words.at(-1) ?? '';
   const added = parent.command(last).summary(command.summary);
-  added.description(describe(command.description ?? command.summary, command.examples, width));
+  added.description(describeCommand(command.description ?? command.summary, command.examples, width));
   if (command.argument !== undefined) added.argument(command.argument);
   for (const { flags, summary, isInternal } of command.options ?? []) {
     added.addOption(new Option(flags, summary).hideHelp(isInternal === true));
@@ -113,13 +158,7 @@ function addGroup(parent: Commander, word: string, width: number): Commander {
   return parent
     .command(word)
     .summary(summary)
-    .description(describe(summary, examples, width));
-}
-
-/** Examples first: they are what most people look for in a help text. */
-function describe(text: string, examples: readonly string[], width: number): string {
-  const lines = formatAdvice(examples, width - 2).flat();
-  return [text, '', 'Examples:', ...lines.map((line) => `  ${line}`)].join('\n');
+    .description(describeCommand(summary, examples, width));
 }
 
 /** Before "--": what comes after it belongs to another program. */
@@ -140,27 +179,71 @@ function readGlobalOptions(flags: Record<string, unknown>): GlobalOptions {
   };
 }
 
-/** Commander's sentence, its suggestion as something to type, and where to read more. */
+/** Commander's sentence, what was probably meant, and where to read more. */
 function usageError(error: CommanderError, argv: readonly string[]): LabwrightError {
-  const [first = '', ...more] = error.message.replace(/^error: /, '').split('\n');
-  const meant = /Did you mean (?:one of )?(.+)\?/.exec(more.join(' '))?.[1] ?? findMeantCommand(argv);
-  const names = commands.map((command) => command.name).toSorted((one, other) => other.length - one.length);
-  const typed = argv.filter((word) => !word.startsWith('-')).join(' ');
-  const command = names.find((name) => typed === name || typed.startsWith(`${name} `));
-  const help = command === undefined ? 'labwright help' : `labwright ${command} --help`;
+  const words = wordsOf(argv);
+  if (error.code === 'commander.help') {
+    return new LabwrightError('LW0002', { what: 'no command was given', fix: ['labwright help'] });
+  }
+  const typed = words.join(' ');
+  const command = commands
+    .toSorted((one, other) => other.name.length - one.name.length)
+    .find(({ name }) => typed === name || typed.startsWith(`${name} `));
+  const topic = command?.name ?? Object.keys(commandGroups).find((group) => group === words[0]);
+  const [said = ''] = error.message.replace(/^error: /, '').split('\n');
+  const meant = error.code === 'commander.unknownOption' ? findMeantOption(said, command) : findMeantCommand(words);
   return new LabwrightError('LW0002', {
-    what: first.replaceAll("'", '"'),
+    what: describeMistake(error.code, words, command) ?? said.replaceAll("'", '"'),
     ...(meant === undefined ? {} : { why: `did you mean ${meant}?` }),
-    fix: [help],
+    fix: [topic === undefined ? 'labwright help' : `labwright ${topic} --help`],
   });
 }
 
-/** "rehearse stpo": `rehearse` alone takes no argument, so commander sees one too many. */
-function findMeantCommand(argv: readonly string[]): string | undefined {
-  const words = argv.filter((word) => !word.startsWith('-')).slice(0, 2);
-  const twoWords = commands.map((command) => command.name).filter((name) => name.startsWith(`${words[0] ?? ''} `));
-  const nearest = words.length < 2 ? undefined : nearestName(words.join(' '), twoWords);
-  return nearest === words.join(' ') ? undefined : nearest;
+/** Where commander's sentence is about arguments and the person meant a command. */
+function describeMistake(code: string, words: readonly string[], command: Command | undefined): string | undefined {
+  if (code === 'commander.unknownCommand') {
+    const isBelow = Object.hasOwn(commandGroups, words[0] ?? '');
+    return `there is no command "${words.slice(0, isBelow ? 2 : 1).join(' ')}"`;
+  }
+  if (code !== 'commander.excessArguments' || command === undefined) return undefined;
+  const extra = words.slice(command.name.split(' ').length);
+  const isGroup = commands.some(({ name }) => name.startsWith(`${command.name} `));
+  if (isGroup) return `there is no command "${command.name} ${extra[0] ?? ''}"`;
+  return command.argument === undefined
+    ? `${command.name} takes no argument, and there is "${extra.join(' ')}"`
+    : `${command.name} takes one argument, and there are ${extra.length}: ${extra.join(' ')}`;
+}
+
+const globalFlags = [
+  '--lab',
+  '--json',
+  '--yes',
+  '--plain',
+  '--real',
+  '--without-serve',
+  '--debug',
+  '--version',
+  '--help',
+];
+
+function findMeantOption(message: string, command: Command | undefined): string | undefined {
+  const typed = /'--?([^'=]+)/.exec(message)?.[1] ?? '';
+  const own = (command?.options ?? []).filter(({ isInternal }) => isInternal !== true);
+  const names = [...own.map(({ flags }) => flags.split(' ')[0] ?? ''), ...globalFlags].map((flag) => flag.slice(2));
+  const meant = nearestName(typed, names);
+  return meant === undefined ? undefined : `--${meant}`;
+}
+
+/** Compared word by word: "rehearse help" is not nearly "rehearse stop" because of what they share. */
+function findMeantCommand([first = '', second]: readonly string[]): string | undefined {
+  const names = commands.map((command) => command.name);
+  const below = names.filter((name) => name.startsWith(`${first} `)).map((name) => name.slice(first.length + 1));
+  if (below.length > 0) {
+    const meant = second === undefined ? undefined : nearestName(second, [...below, 'help']);
+    return meant === undefined || meant === second ? undefined : `${first} ${meant}`;
+  }
+  const meant = nearestName(first, [...new Set(names.map((name) => name.split(' ')[0] ?? '')), 'help']);
+  return meant === first ? undefined : meant;
 }
 
 async function runGuarded(program: Program, command: Command, input: CommandInput): Promise<ExitCode> {
@@ -171,10 +254,30 @@ async function runGuarded(program: Program, command: Command, input: CommandInpu
       program.terminal.err('stopped\n');
       return exitCodes.interrupted;
     }
-    const error = asLabwrightError(thrown);
+    const error = nameFolder(asLabwrightError(thrown), program);
     await reportError(error, program);
     return exitCodeOf(error);
   }
+}
+
+/** A folder of ours that cannot be used has a variable that sets it. */
+function nameFolder(error: LabwrightError, { folders }: Program): LabwrightError {
+  if (error.code !== 'LW0005' || error.fix.some((fix) => fix.includes('XDG_'))) return error;
+  const places = [error.message, ...Object.values(error.where)].join(' ');
+  const found = [
+    { variable: 'XDG_STATE_HOME', folder: folders.state },
+    { variable: 'XDG_CACHE_HOME', folder: folders.cache },
+  ].find(({ folder }) => places.includes(folder));
+  if (found === undefined) return error;
+  const { why, where, fix, log, cause } = error;
+  return new LabwrightError('LW0005', {
+    what: error.message,
+    where,
+    ...(why === undefined ? {} : { why }),
+    fix: [...fix, `set ${found.variable} to a folder you may write to`],
+    log,
+    cause,
+  });
 }
 
 function applyToAll(command: Commander, apply: (command: Commander) => void): void {

@@ -21,8 +21,10 @@ export interface Command {
   readonly argument?: string;
   /** One line, for the list of commands. */
   readonly summary: string;
-  /** For the command's own help, where there is more to say; lines of at most 78 characters. */
+  /** For the command's own help, where there is more to say; wrapped to the terminal. */
   readonly description?: string;
+  /** It needs no lab, no state and no folder to stand in. */
+  readonly isStandalone?: boolean;
   readonly options?: readonly CommandOption[];
   /** "labwright plan   what it does": two or more spaces before a comment. */
   readonly examples: readonly string[];

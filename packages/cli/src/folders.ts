@@ -1,7 +1,7 @@
 // Where Labwright keeps things on the user's machine (XDG base directories).
 import { createHash } from 'node:crypto';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { homedir, userInfo } from 'node:os';
+import { isAbsolute, join } from 'node:path';
 import type { LabFile } from '@labwright/core/lab/read-lab';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -14,13 +14,24 @@ export interface Folders {
 }
 
 export function getFolders(environment: Environment): Folders {
-  const home = homedir();
+  const home = findHome();
   const base = (name: string, fallback: string): string => {
     const value = environment[name];
     // The specification has relative paths ignored.
     return join(value !== undefined && value.startsWith('/') ? value : join(home, fallback), 'labwright');
   };
   return { cache: base('XDG_CACHE_HOME', '.cache'), state: base('XDG_STATE_HOME', '.local/state') };
+}
+
+/** HOME as far as it is a path that means the same everywhere; otherwise what the system knows of this user. */
+function findHome(): string {
+  const stated = homedir();
+  if (isAbsolute(stated)) return stated;
+  try {
+    return userInfo().homedir;
+  } catch {
+    return '/'; // A user the system does not know; what cannot be written there is told with its path.
+  }
 }
 
 /** The state of the one rehearsal that can run in a directory. */

@@ -1,11 +1,14 @@
 // How a lab on hardware is opened: its state folder, its credentials from the lab file's references, its certificates.
 import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { resolveBlueprint } from '@labwright/core/blueprint/resolve-blueprint';
 import { LabwrightError } from '@labwright/core/errors/error';
 import { decryptAge } from '@labwright/core/lab/age';
+import type { AgeIdentitySource } from '@labwright/core/lab/age-identity';
 import { readEncryptedSecrets, type EncryptedSecrets } from '@labwright/core/lab/encrypted-secrets';
 import type { LabFile } from '@labwright/core/lab/read-lab';
+import type { SecretRef } from '@labwright/core/lab/lab-values';
 import { readSecret } from '@labwright/core/lab/read-secret';
 import type { Log } from '@labwright/core/ports/log';
 import { Secret } from '@labwright/core/ports/secret';
@@ -30,6 +33,16 @@ export async function serveOptionsOnHardware(
     stateDirectory: labFolder(program.folders, labFile.path, labFile.lab.lab),
     cacheDirectory: program.folders.cache,
     socket: hardwareSocket(program.folders, labFile),
+    clusterKeys: {
+      file: join(labFile.directory, `${labFile.lab.lab}-cluster-keys.age`),
+      identity: findIdentity(program, labFile),
+      alsoOpened: [resolve(labFile.directory, labFile.lab.secrets.file)],
+    },
+    serviceSources: {
+      directory: labFile.directory,
+      environment: program.environment,
+      readSecret: async (reference, path) => await readLabSecret(program, labFile, reference, path, program.signal),
+    },
     boot,
     waitsForHosts,
     clock: program.clock,
@@ -41,17 +54,12 @@ export async function serveOptionsOnHardware(
 /** The login that the lab file refers to. Throws LW1003. */
 export async function readCredentials(program: Program, labFile: LabFile): Promise<Credentials> {
   const { proxmox } = labFile.lab;
-  const encrypted = await openEncryptedSecrets(program, labFile);
-  const sources = {
-    environment: program.environment,
-    directory: labFile.directory,
-    ...(encrypted === undefined ? {} : { encrypted }),
-  };
   if (proxmox.token !== undefined) {
-    return parseToken(await readSecret(proxmox.token, 'proxmox.token', sources, program.interrupt));
+    return parseToken(await readLabSecret(program, labFile, proxmox.token, 'proxmox.token', program.interrupt));
   }
   if (proxmox.user !== undefined && proxmox.password !== undefined) {
-    const password = await readSecret(proxmox.password, 'proxmox.password', sources, program.interrupt);
+    const { interrupt } = program;
+    const password = await readLabSecret(program, labFile, proxmox.password, 'proxmox.password', interrupt);
     return { kind: 'ticket', user: proxmox.user, password };
   }
   throw new LabwrightError('LW1003', {
@@ -73,13 +81,27 @@ function parseToken(secret: Secret): Credentials {
   });
 }
 
-async function openEncryptedSecrets(program: Program, labFile: LabFile): Promise<EncryptedSecrets | undefined> {
-  const { secrets, proxmox } = labFile.lab;
-  const isNeeded = [proxmox.token, proxmox.password].some((reference) => reference?.age !== undefined);
-  if (!isNeeded) return undefined;
-  const credentials = program.environment['CREDENTIALS_DIRECTORY'];
-  const identity = secrets.identityFile ?? (credentials === undefined ? undefined : join(credentials, 'labwright-age'));
-  if (identity === undefined) {
+/**
+ * Any secret of the lab file, as it is now. The encrypted file is opened for each one that is in it: a service that runs for
+ * months gives the value of today, and what is kept elsewhere needs no identity. Throws LW1003.
+ */
+async function readLabSecret(
+  program: Program,
+  labFile: LabFile,
+  reference: SecretRef,
+  path: string,
+  signal: AbortSignal,
+): Promise<Secret> {
+  const { environment } = program;
+  const { directory } = labFile;
+  const encrypted = reference.age === undefined ? {} : { encrypted: await openEncrypted(program, labFile, signal) };
+  return await readSecret(reference, path, { environment, directory, ...encrypted }, signal);
+}
+
+async function openEncrypted(program: Program, labFile: LabFile, signal: AbortSignal): Promise<EncryptedSecrets> {
+  const { secrets } = labFile.lab;
+  const identity = findIdentity(program, labFile);
+  if (identity.kind === 'none') {
     throw new LabwrightError('LW1003', {
       what: 'nothing opens the encrypted secrets file',
       where: { file: secrets.file },
@@ -87,8 +109,22 @@ async function openEncryptedSecrets(program: Program, labFile: LabFile): Promise
       fix: ['secrets: { identityFile: PATH }', 'LoadCredential=labwright-age:PATH in the systemd unit'],
     });
   }
-  const files = { file: resolve(labFile.directory, secrets.file), identityFile: resolve(labFile.directory, identity) };
-  return await readEncryptedSecrets(files, decryptAge, program.interrupt);
+  const files = { file: resolve(labFile.directory, secrets.file), identityFile: identity.path };
+  return await readEncryptedSecrets(files, decryptAge, signal);
+}
+
+/** The lab file's, which may be made, or else the one that systemd hands on. "~/" is the home of whoever runs this. */
+function findIdentity(program: Program, { lab, directory }: LabFile): AgeIdentitySource {
+  const { identityFile } = lab.secrets;
+  if (identityFile !== undefined) {
+    const path = identityFile.startsWith('~/')
+      ? join(homedir(), identityFile.slice(2))
+      : resolve(directory, identityFile);
+    return { kind: 'file', path, isMadeWhenMissing: true };
+  }
+  const credentials = program.environment['CREDENTIALS_DIRECTORY'];
+  if (credentials === undefined) return { kind: 'none' };
+  return { kind: 'file', path: join(credentials, 'labwright-age'), isMadeWhenMissing: false };
 }
 
 /** Throws LW0005. */

@@ -3,7 +3,7 @@ import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { chooseFile } from './lab-location.ts';
+import { chooseFile, nameForUser } from './lab-location.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -14,6 +14,21 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await rm(folder, { recursive: true });
+});
+
+describe('messages call a lab file', () => {
+  test.each([
+    [undefined, '/home/me/lab.yaml', 'lab.yaml'],
+    [undefined, '/home/me/labs/lab.yaml', 'labs/lab.yaml'],
+    [undefined, '/srv/lab.yaml', '/srv/lab.yaml'],
+    ['./lab.yaml', '/home/me/lab.yaml', './lab.yaml'],
+    ['../other/lab.yaml', '/home/other/lab.yaml', '../other/lab.yaml'],
+    ['/home/me/lab.yaml', '/home/me/lab.yaml', '/home/me/lab.yaml'],
+    ['x.yaml', '/home/me/lab.yaml', 'lab.yaml'],
+  ])('--lab %s: %s is %s', (lab, file, name) => {
+    const program = { directory: '/home/me', options: lab === undefined ? {} : { lab } };
+    expect(nameForUser(program, file)).toBe(name);
+  });
 });
 
 describe('while a rehearsal of lab.yaml runs', () => {

@@ -1,8 +1,10 @@
 // Which lab a command means: the rehearsal that runs in this directory, or the lab file here.
 import { access, realpath } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { LabwrightError } from '@labwright/core/errors/error';
+import { readLab, type LabFile } from '@labwright/core/lab/read-lab';
 import { rehearsalFolder } from './folders.ts';
+import { settleMirror } from './kubernetes-mirror.ts';
 import type { Program } from './program.ts';
 import { findRehearsal, type RunningRehearsal } from './rehearsal/record.ts';
 
@@ -88,6 +90,22 @@ export async function locateLabFile(program: Program): Promise<string> {
       'labwright --lab FILE …   name the lab file',
     ],
   });
+}
+
+/** Throws LW1001 and LW1002; their messages call the file as the user did. */
+export async function readLabFile(program: Program, labFile: string): Promise<LabFile> {
+  const read = await readLab(labFile, nameForUser(program, labFile));
+  return { ...read, lab: settleMirror(read.lab, labFile, program) };
+}
+
+/** The path as the user gave it, or the shortest way there from here. */
+export function nameForUser(
+  { options, directory }: Pick<Program, 'directory'> & { readonly options: Pick<Program['options'], 'lab'> },
+  labFile: string,
+): string {
+  if (options.lab !== undefined && resolve(directory, options.lab) === labFile) return options.lab;
+  const fromHere = relative(directory, labFile);
+  return fromHere.startsWith('..') ? labFile : fromHere;
 }
 
 async function isThere(path: string): Promise<boolean> {

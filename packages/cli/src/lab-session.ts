@@ -1,16 +1,18 @@
 // What every command about a lab begins with: which lab is meant, its blueprint, and somebody to ask.
 import { resolveBlueprint } from '@labwright/core/blueprint/resolve-blueprint';
 import type { Blueprint } from '@labwright/core/blueprint/blueprint';
-import { readLab, type LabFile } from '@labwright/core/lab/read-lab';
+import type { LabFile } from '@labwright/core/lab/read-lab';
 import { LabwrightError } from '@labwright/core/errors/error';
 import { makeLabClient, type LabClient } from '@labwright/daemon/api/client';
 import { isServed } from '@labwright/daemon/api/socket';
 import { hardwareSocket } from './folders.ts';
 import { makeLineLog } from './line-log.ts';
-import { locateLab, type LabLocation } from './lab-location.ts';
+import { type LabLocation, locateLab, readLabFile } from './lab-location.ts';
 import type { Program } from './program.ts';
 import { plural, wrap } from './render/text.ts';
+import { makeWait, type Wait } from './render/waiting.ts';
 import { serveSocket } from './rehearsal/record.ts';
+import { labFileAt } from './rehearsal/rehearsed-lab.ts';
 
 export interface LabSession {
   readonly location: LabLocation;
@@ -22,6 +24,8 @@ export interface LabSession {
 export interface SessionNeeds {
   /** Whether machines may have to boot: then the boot servers run while the command does, unless somebody serves. */
   readonly boot: boolean;
+  /** Throws when the command makes no sense for this lab, before anybody is asked. */
+  readonly check?: (blueprint: Blueprint) => void;
 }
 
 /**
@@ -34,15 +38,19 @@ export async function withLab<Result>(
   work: (session: LabSession) => Promise<Result>,
 ): Promise<Result> {
   const location = await locateLab(program);
-  const labFile = await readLab(location.labFile);
+  const labFile = labFileAt(location, await readLabFile(program, location.labFile));
   const blueprint = resolveBlueprint(labFile.lab, { rehearsal: location.kind === 'rehearsal' });
+  needs.check?.(blueprint);
   if (!program.options.json) program.terminal.err(describeLab(blueprint, labFile, program.terminal.errStyle.columns));
   const session = { location, labFile, blueprint };
+  const wait = makeWait(program, waitsFor(blueprint));
   if (location.kind === 'rehearsal') {
-    return await work({ ...session, client: makeLabClient(serveSocket(location.rehearsal.stateDirectory)) });
+    const socket = serveSocket(location.rehearsal.stateDirectory);
+    return await work({ ...session, client: makePatientClient(socket, wait) });
   }
   const socket = hardwareSocket(program.folders, labFile);
-  if (await isServed(socket)) return await work({ ...session, client: makeLabClient(socket) });
+  const client = makePatientClient(socket, wait);
+  if (await isServed(socket)) return await work({ ...session, client });
   if (labFile.lab.serve !== undefined && needs.boot && !program.options.withoutServe) {
     throw new LabwrightError('LW5003', {
       what: `only the Labwright that serves at ${labFile.lab.serve} changes this lab`,
@@ -57,12 +65,29 @@ export async function withLab<Result>(
     import('./hardware.ts'),
   ]);
   const log = makeLineLog(program.terminal, program.clock, program.options.debug ? 'debug' : 'error');
-  const lab = await serveLab(await serveOptionsOnHardware(program, labFile, { ...needs, log }), program.signal);
+  const options = await serveOptionsOnHardware(program, labFile, { boot: needs.boot, log });
+  const lab = await wait(() => serveLab(options, program.signal));
   try {
-    return await work({ ...session, client: makeLabClient(socket) });
+    return await work({ ...session, client });
   } finally {
     await lab.close();
   }
+}
+
+/** Looking at the hosts takes as long as they take to answer, or to give none. */
+function makePatientClient(socket: string, wait: Wait): LabClient {
+  const client = makeLabClient(socket);
+  return {
+    ...client,
+    status: async (signal) => await wait(() => client.status(signal)),
+    plan: async (intent, signal) => await wait(() => client.plan(intent, signal)),
+  };
+}
+
+function waitsFor({ hosts }: Blueprint): string {
+  const names = hosts.map(({ name }) => name);
+  const shown = names.length > 4 ? [...names.slice(0, 3), `${names.length - 3} more`] : names;
+  return `waiting for Proxmox to answer: ${shown.join(', ')}`;
 }
 
 /** "home, in rehearsal · 3 hosts, 3 machines · lab.yaml", in lines of at most that many columns. */

@@ -1,12 +1,12 @@
 // The command line as its users meet it: the real entry as a child process, its streams and its exit codes.
 import { spawn } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, open, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { commands } from './commands/commands.ts';
 import { exitCodes } from './program.ts';
-import { displayWidth } from './render/width.ts';
+import { displayWidth } from '@labwright/core/text/width';
 
 const entry = join(import.meta.dirname, 'main.ts');
 const example = join(import.meta.dirname, '../../../examples/home/lab.yaml');
@@ -42,9 +42,11 @@ interface Run {
   readonly env?: Readonly<Record<string, string>>;
   /** Close stdout after the first bytes, as `head -1` does. */
   readonly closesEarly?: boolean;
+  /** stdout, where that is not a pipe to the test. */
+  readonly output?: number;
 }
 
-async function run(words: readonly string[], { cwd, env = {}, closesEarly = false }: Run = {}): Promise<Ended> {
+async function run(words: readonly string[], { cwd, env = {}, closesEarly = false, output }: Run = {}): Promise<Ended> {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entry, ...words], {
     cwd: cwd ?? join(folder, 'empty'),
     env: {
@@ -54,15 +56,15 @@ async function run(words: readonly string[], { cwd, env = {}, closesEarly = fals
       XDG_STATE_HOME: join(folder, 'state'),
       ...env,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', output ?? 'pipe', 'pipe'],
   });
   let out = '';
   let err = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     out += text;
-    if (closesEarly) child.stdout.destroy();
+    if (closesEarly) child.stdout?.destroy();
   });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (err += text));
   const exitCode = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);
@@ -88,6 +90,26 @@ describe.concurrent('help', () => {
     expectToFit(out);
   });
 
+  test.each([
+    [['help'], 'Usage: labwright '],
+    [['rehearse', 'help'], 'Usage: labwright rehearse '],
+    [['help', 'rehearse', 'stop'], 'Usage: labwright rehearse stop '],
+  ])('%j', async (words, usage) => {
+    const { exitCode, out, err } = await run(words);
+    expect([exitCode, err]).toEqual([exitCodes.done, '']);
+    expect(out).toContain(usage);
+  });
+
+  test('the version is that of the package', async () => {
+    const { version } = JSON.parse(await readFile(join(import.meta.dirname, '../package.json'), 'utf8')) as {
+      version: string;
+    };
+    for (const option of ['-V', '--version']) {
+      expect(await run([option])).toEqual({ exitCode: exitCodes.done, out: `labwright ${version}\n`, err: '' });
+    }
+    expect(JSON.parse((await run(['--version', '--json'])).out)).toEqual({ version });
+  });
+
   test('without a command is no result', async () => {
     const { exitCode, out, err } = await run([]);
     expect([exitCode, out]).toEqual([exitCodes.usage, '']);
@@ -101,7 +123,12 @@ describe.concurrent('typing mistakes', () => {
     [['rehearse', 'stpo'], 'did you mean rehearse stop?'],
     [['plan', '--ful'], 'did you mean --full?'],
     [['plan', '--nonsense'], 'labwright plan --help'],
-    [['config', 'chekc'], 'did you mean check?'],
+    [['config', 'chekc'], 'did you mean config check?'],
+    [['config', 'x'], 'there is no command "config x"'],
+    [['rehearse', 'hlep'], 'did you mean rehearse help?'],
+    [['plan', '4f2c1a'], 'plan takes no argument, and there is "4f2c1a"'],
+    [['explain', 'a', 'b'], 'explain takes one argument, and there are 2: a b'],
+    [['help', 'plna'], 'did you mean plan?'],
     [['machine', 'rebuild'], 'missing required argument "name"'],
     [['explain', 'LW300'], 'labwright explain LW300'],
     [['destroy'], 'name the machines'],
@@ -112,6 +139,28 @@ describe.concurrent('typing mistakes', () => {
     expect(err).toContain('error LW0002');
     expect(err).toContain(advice);
     expectToFit(err);
+  });
+
+  test.each([
+    [['rehearse', 'start'], 'rehearse start'],
+    [['stop'], 'stop'],
+    [['constructor'], 'constructor'],
+    [['help', 'constructor'], 'constructor'],
+  ])('%j is near nothing, and nothing is suggested', async (words, typed) => {
+    const { exitCode, err } = await run(words);
+    expect([exitCode, err]).toEqual([exitCodes.usage, expect.stringContaining(`there is no command "${typed}"`)]);
+    expect(err).not.toContain('did you mean');
+  });
+
+  test.each([
+    [['machine', 'rebuild', 'node013'], 'node103'],
+    [['destroy', 'node101', 'nod102'], 'node102'],
+  ])('%j: an unknown machine is told before anybody is asked', async (words, meant) => {
+    // Without the token nobody could be asked.
+    const { exitCode, out, err } = await run(words, { cwd: join(folder, 'lab') });
+    expect([exitCode, out]).toEqual([exitCodes.usage, '']);
+    expect(err).toContain('error LW0002');
+    expect(err).toContain(`did you mean ${meant}?`);
   });
 
   test('as JSON', async () => {
@@ -141,8 +190,11 @@ describe.concurrent('the lab file', () => {
     const { exitCode, out, err } = await run(['--lab', broken, 'config', 'check']);
     expect([exitCode, out]).toEqual([exitCodes.usage, '']);
     expect(err.match(/^ +│ +\^+/gm)?.length).toBeGreaterThan(1);
-    expect(err).toMatch(/\d problems in broken\.yaml; nothing was changed\.\n$/);
-    expectToFit(err);
+    expect(err.replaceAll(/\s+/g, ' ')).toContain(`problems in ${broken}; nothing was changed. `);
+    const fromHere = await run(['--lab', '../broken.yaml', 'config', 'check']);
+    expect(fromHere.err).toMatch(/\d problems in \.\.\/broken\.yaml; nothing was changed\.\n$/);
+    expect(fromHere.err).toMatch(/^ {2}\.\.\/broken\.yaml:\d+:\d+$/m);
+    expectToFit(fromHere.err);
     const json = await run(['--lab', broken, 'plan', '--json']);
     const document = JSON.parse(json.out) as { error: { code: string }; diagnostics: unknown[] };
     expect([json.exitCode, document.error.code, document.diagnostics.length > 1]).toEqual([
@@ -179,6 +231,20 @@ describe.concurrent('the lab file', () => {
   });
 });
 
+describe.concurrent('services outside the cluster', () => {
+  test('have a compose file where they run on a NAS', async () => {
+    const file = join(folder, 'services.yaml');
+    const services = 'services: { mariadb: { kind: mariadb, nas: nas1 } }';
+    const text = (await readFile(lab, 'utf8')).replace(/^services:\n(?:(?:[ #].*)?\n)*/m, '');
+    await writeFile(file, `${text}\n${services}\n`);
+    const { exitCode, out } = await run(['--lab', file, 'services', 'compose', 'mariadb']);
+    expect([exitCode, out]).toEqual([exitCodes.done, expect.stringContaining('container_name: mariadb')]);
+    const wrong = await run(['--lab', file, 'services', 'compose', 'mariadbb']);
+    expect([wrong.exitCode, wrong.out]).toEqual([exitCodes.usage, '']);
+    expect(wrong.err).toContain('labwright services compose mariadb');
+  });
+});
+
 describe.concurrent('secrets and hosts', () => {
   test('a missing secret is a matter of configuration', async () => {
     const { exitCode, err } = await run(['plan'], { cwd: join(folder, 'lab') });
@@ -208,6 +274,7 @@ describe.concurrent('secrets and hosts', () => {
     expect(exitCode).toBe(exitCodes.unreachable);
     expect(err).toContain('error LW2001');
     expect(err).toContain('ECONNREFUSED');
+    expect(err.match(/waiting for Proxmox to answer: pve1, pve2, pve3\n/g)).toHaveLength(1);
     expect(err).not.toContain('555555555555');
   });
 
@@ -237,6 +304,17 @@ describe.concurrent('streams', () => {
     expect(out).not.toBe('');
   });
 
+  test('a disk that is full is one', async () => {
+    const full = await open('/dev/full', 'w');
+    try {
+      const { exitCode, err } = await run(['explain'], { output: full.fd });
+      expect(exitCode).toBe(exitCodes.failed);
+      expect(err).toMatch(/^error LW0005 {2}the output could not be written\n {2}why {5}no space is left\n/);
+    } finally {
+      await full.close();
+    }
+  });
+
   test.each([{}, { LABWRIGHT_ACCESSIBLE: '1' }])('%j: no control sequence', async (env) => {
     const { out, err } = await run(['doctor'], { env });
     // oxlint-disable-next-line no-control-regex -- none may come
@@ -247,5 +325,77 @@ describe.concurrent('streams', () => {
     await symlink(lab, join(folder, 'linked.yaml'));
     const { exitCode } = await run(['--lab', join(folder, 'linked.yaml'), 'config', 'check']);
     expect(exitCode).toBe(exitCodes.done);
+  });
+});
+
+describe.concurrent('a computer with nothing in its place', () => {
+  test.each([
+    [['rehearse', 'stop'], 'XDG_STATE_HOME'],
+    [['plan'], 'XDG_STATE_HOME'],
+    [['status'], 'XDG_STATE_HOME'],
+  ])('%j without a usable state folder', async (words, variable) => {
+    const cwd = join(folder, 'lab');
+    const env = { PROXMOX_TOKEN: token, [variable]: '/dev/null' };
+    const { exitCode, out, err } = await run(words, { cwd, env });
+    expect([exitCode, out]).toEqual([exitCodes.failed, '']);
+    expect(err).toContain('error LW0005');
+    expect(err).toContain(variable);
+    expect(err).not.toMatch(/LW0001|^ +at /m);
+    const { code } = readError((await run([...words, '--json'], { cwd, env })).out);
+    expect(code).toBe('LW0005');
+  });
+
+  test.each([
+    ['XDG_STATE_HOME', 'what labs remember'],
+    ['XDG_CACHE_HOME', 'images and programs'],
+  ])('the doctor says that %s is of no use', async (variable, what) => {
+    const { exitCode, out } = await run(['doctor'], { env: { [variable]: '/dev/null' } });
+    expect(exitCode).toBe(exitCodes.failed);
+    expect(out).toContain(`the folder for ${what} cannot be used`);
+    expect(out).toContain(`set ${variable}`);
+  });
+
+  test('the doctor names the command that shows what is wrong in the lab file that was meant', async () => {
+    const broken = join(folder, 'unfinished.yaml');
+    await writeFile(broken, 'version: 1\n');
+    const { out } = await run(['--lab', '../unfinished.yaml', 'doctor']);
+    expect(out).toContain('labwright --lab ../unfinished.yaml config check');
+    expect((await run(['--lab', '../unfinished.yaml', 'config', 'check'])).err).toContain('unfinished.yaml:1:1');
+  });
+
+  test('the current folder is gone', async () => {
+    const gone = join(folder, 'gone');
+    await mkdir(gone);
+    const shell = [
+      '-c',
+      'rmdir "$0" && exec "$@"',
+      gone,
+      process.execPath,
+      '--disable-warning=ExperimentalWarning',
+      entry,
+    ];
+    const start = async (words: readonly string[]) => {
+      await mkdir(gone, { recursive: true });
+      const child = spawn('sh', [...shell, ...words], { cwd: gone, env: { HOME: folder, PATH: process.env['PATH'] } });
+      let text = '';
+      for (const stream of [child.stdout, child.stderr]) stream.on('data', (part: Buffer) => (text += part.toString()));
+      const exitCode = await new Promise<number | null>((resolve) => child.once('close', resolve));
+      return { exitCode, text };
+    };
+    const plan = await start(['plan']);
+    expect(plan.exitCode).toBe(exitCodes.failed);
+    expect(plan.text).toMatch(/^error LW0005 {2}the current folder no longer exists\n/m);
+    expect((await start(['explain', 'LW0005'])).exitCode).toBe(exitCodes.done);
+    expect((await start(['--version'])).exitCode).toBe(exitCodes.done);
+  });
+
+  test.each([[], ['config']])('%j with --json is a mistake as a document', async (...words) => {
+    const { exitCode, out, err } = await run([...words, '--json']);
+    expect([exitCode, err, readError(out).what]).toEqual([exitCodes.usage, '', 'no command was given']);
+  });
+
+  test('rehearse stop with --json is one document', async () => {
+    const { exitCode, out, err } = await run(['rehearse', 'stop', '--json']);
+    expect([exitCode, err, JSON.parse(out)]).toEqual([exitCodes.done, '', { ended: false }]);
   });
 });

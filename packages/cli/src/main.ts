@@ -2,7 +2,7 @@
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
-import { LabwrightError } from '@labwright/core/errors/error';
+import { asLabwrightError, LabwrightError } from '@labwright/core/errors/error';
 import { systemClock, systemRandom } from '@labwright/core/ports/system';
 import { getFolders } from './folders.ts';
 import type { TextStyle } from './render/text.ts';
@@ -54,26 +54,52 @@ const stop = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => {
     const reason = new LabwrightError('LW0003', { what: 'interrupted' });
+    // The third time is for a program that hangs; what it was doing is in the journal.
+    if (stop.signal.aborted) process.exit(130);
     if (interrupt.signal.aborted) stop.abort(reason);
     else interrupt.abort(reason);
   });
 }
-// A reader that has seen enough (`labwright plan | head -1`) is no error.
-for (const stream of [stdout, stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
+// A reader that has seen enough (`labwright plan | head -1`) is no error; a full disk is.
+let outputFailure: Error | undefined;
+stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') outputFailure ??= error;
+});
+// Nobody is left to be told.
+stderr.on('error', () => undefined);
+
+function findDirectory(): string | undefined {
+  try {
+    return process.cwd();
+  } catch {
+    return undefined; // It was removed; most commands say so.
+  }
 }
 
 // After the cache is on, so that it serves what is loaded here.
 const { runCommandLine } = await import('./cli.ts');
-process.exitCode = await runCommandLine(process.argv.slice(2), {
+const exitCode = await runCommandLine(process.argv.slice(2), {
   terminal,
   environment: env,
   folders,
-  directory: process.cwd(),
+  directory: findDirectory(),
   clock: systemClock,
   random: systemRandom,
   interrupt: interrupt.signal,
   signal: stop.signal,
 });
+// What was written is only known to have arrived once everything is.
+await new Promise<void>((resolve) => stdout.write('', () => resolve()));
+process.exitCode = outputFailure === undefined ? exitCode : await reportOutputFailure(outputFailure);
+
+async function reportOutputFailure(cause: Error): Promise<number> {
+  const { reportError } = await import('./report-error.ts');
+  const error = new LabwrightError('LW0005', {
+    what: 'the output could not be written',
+    why: asLabwrightError(cause).why ?? cause.message,
+    fix: ['write it to a place with room for it'],
+    cause,
+  });
+  await reportError(error, { terminal, options: { json: false, debug: false } });
+  return 1;
+}

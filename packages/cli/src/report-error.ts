@@ -5,7 +5,7 @@ import { formatError } from './render/error.ts';
 
 export async function reportError(
   error: LabwrightError,
-  program: Pick<Program, 'terminal' | 'options'>,
+  program: Pick<Program, 'terminal'> & { readonly options: Pick<Program['options'], 'json' | 'debug'> },
 ): Promise<void> {
   const { terminal, options } = program;
   const { errStyle } = terminal;

@@ -5,10 +5,14 @@ import { prefixLength } from '@labwright/core/addresses/ipv4';
 import type { HostName } from '@labwright/core/addresses/names';
 import type { Blueprint } from '@labwright/core/blueprint/blueprint';
 import type { HypervisorFacts } from '@labwright/core/facts/hypervisors';
+import { makeNodeProvision } from '@labwright/cluster/formation/node-provision';
 import { parseMark } from '@labwright/drivers/proxmox/mark';
+import { registryMirrorFile } from '@labwright/images/kubernetes/registry-mirror';
 import type { BootDirectory, BootMachine, IgnitionAnswer } from '@labwright/netboot/boot-network';
-import { renderIgnition } from '@labwright/netboot/ignition/ignition-config';
+import { renderIgnition, type IgnitionFile } from '@labwright/netboot/ignition/ignition-config';
 import { negotiateIgnitionVersion } from '@labwright/netboot/ignition/ignition-version';
+import { allMachines } from '@labwright/machines/replacements';
+import { bootImageName, bootKernelArguments } from './boot-images.ts';
 
 export interface BootKnowledge extends BootDirectory {
   /** Takes the generations from the marks on the hypervisors. */
@@ -18,14 +22,17 @@ export interface BootKnowledge extends BootDirectory {
 }
 
 export function makeBootKnowledge(blueprint: Blueprint): BootKnowledge {
-  const machines = new Map(blueprint.machines.map((machine) => [machine.mac, machine]));
+  const machines = new Map(allMachines(blueprint).map((machine) => [machine.mac, machine]));
   const generations = new Map<HostName, number>();
   return {
     findByMac: (mac: Mac): BootMachine | undefined => {
       const machine = machines.get(mac);
       if (machine === undefined) return undefined;
-      const { name, address, firmware, image } = machine;
-      return { name, mac, address, firmware, image, generation: generations.get(name) ?? 1, lab: blueprint.lab };
+      const { name, address, firmware } = machine;
+      const image = bootImageName(machine);
+      const kernelArguments = bootKernelArguments(machine, blueprint.cluster);
+      const generation = generations.get(name) ?? 1;
+      return { name, mac, address, firmware, image, kernelArguments, generation, lab: blueprint.lab };
     },
     wiped: (machine, generation) => void generations.set(machine, generation),
     observed: (facts) => {
@@ -49,7 +56,11 @@ export function renderMachineIgnition(
     const body = `this Ignition takes up to ${negotiated.announced}; Labwright writes 3.3.0 and 3.4.0\n`;
     return { status: 406, contentType: 'text/plain', body };
   }
-  const { network, ssh, domain } = blueprint;
+  const { network, ssh, domain, cluster } = blueprint;
+  const provision = makeNodeProvision(
+    cluster,
+    allMachines(blueprint).find(({ name }) => name === machine.name) ?? { name: machine.name },
+  );
   const body = renderIgnition(
     {
       hostname: machine.name,
@@ -61,11 +72,18 @@ export function renderMachineIgnition(
         prefixLength: prefixLength(network.cidr),
         gateway: network.gateway,
         resolvers: network.resolvers,
+        furtherAddresses: provision.furtherAddresses,
       },
-      files: [],
-      units: [],
+      files: [...provision.files, ...registryFiles(blueprint, machine)],
+      units: provision.units,
     },
     negotiated.version,
   );
   return { status: 200, contentType: 'application/vnd.coreos.ignition+json', body };
+}
+
+/** A cluster machine pulls through the boot server: what ten of them need comes into the lab once. */
+function registryFiles({ machines, netboot }: Blueprint, { name }: BootMachine): readonly IgnitionFile[] {
+  const isMember = machines.some((machine) => machine.name === name && machine.role !== undefined);
+  return isMember ? [registryMirrorFile(`http://${netboot.address}:${netboot.httpPort}`)] : [];
 }

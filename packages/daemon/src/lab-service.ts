@@ -14,18 +14,25 @@ import { findForeignReason } from '@labwright/drivers/proxmox/mark';
 import type { ProxmoxConnection } from '@labwright/drivers/proxmox/connection';
 import { observeHypervisors } from '@labwright/drivers/proxmox/observe';
 import { listFactEntries } from '@labwright/machines/fact-entries';
-import { planIntent } from '@labwright/machines/intent-plan';
+import { allMachines, withReplacements } from '@labwright/machines/replacements';
+import type { ClusterArea } from './cluster/cluster-area.ts';
+import type { LifeArea } from './cluster/life-area.ts';
 import type { EventBus } from './event-bus.ts';
+import { planAreas, type LabPlannerOptions } from './lab-planner.ts';
+import type { ServicesArea } from './services/services-area.ts';
 import type { Store } from './store/store.ts';
-
-const labwrightVersion = '0.1.0';
 
 export interface LabServiceOptions {
   readonly blueprint: Blueprint;
+  /** Of this Labwright. */
+  readonly version: string;
   readonly connection: ProxmoxConnection;
   readonly store: Store;
   readonly bus: EventBus;
   readonly executors: ReadonlyMap<string, Executor>;
+  /** Absent for a lab without a cluster. */
+  readonly cluster?: { readonly area: ClusterArea; readonly life: LifeArea };
+  readonly services: ServicesArea;
   readonly clock: Clock;
   readonly random: Random;
   /** Told after every look at the hypervisors. */
@@ -47,13 +54,22 @@ export interface LabService {
   status(signal: AbortSignal): Promise<LabStatus>;
   /** Looks, plans and saves the plan under its id. */
   plan(intent: Intent, signal: AbortSignal): Promise<Plan>;
+  /** The plan as it was made. Throws LW0002 for an unknown one. */
+  getSavedPlan(planId: string): Plan;
   /** Throws LW5001 when a saved plan no longer fits, LW5003 when a run is under way, LW0002 for an unknown plan. */
   run(options: RunOptions): Promise<RunResult>;
 }
 
 export function makeLabService(options: LabServiceOptions): LabService {
-  const { blueprint, connection, store, bus } = options;
-  const vmIds = blueprint.machines.map((machine) => machine.vmId);
+  const { blueprint, connection, store, bus, cluster, services } = options;
+  const vmIds = allMachines(blueprint).map((machine) => machine.vmId);
+  const planner: LabPlannerOptions = {
+    blueprint,
+    connection,
+    services,
+    currentReports: () => store.currentReports(),
+    ...(cluster === undefined ? {} : { cluster }),
+  };
   let running: string | undefined;
 
   const observe = async (signal: AbortSignal): Promise<HypervisorFacts> => {
@@ -64,18 +80,26 @@ export function makeLabService(options: LabServiceOptions): LabService {
 
   const plan = async (intent: Intent, signal: AbortSignal): Promise<Plan> => {
     const hypervisors = await observe(signal);
-    const facts = { hypervisors, machines: { reports: store.currentReports() } };
-    const made = mergePlans(blueprint.lab, hypervisors.asOf, [planIntent(intent, blueprint, facts)]);
-    store.savePlan(made);
+    const made = mergePlans(blueprint.lab, hypervisors.asOf, await planAreas(intent, hypervisors, planner, signal));
+    // Healing looks many times a minute, and mostly finds nothing to do.
+    if (intent.kind !== 'heal' || made.steps.length > 0) store.savePlan(made);
     return made;
   };
 
-  const choosePlan = async ({ planId, signal }: RunOptions): Promise<Plan> => {
+  const getSavedPlan = (planId: string): Plan => {
     const saved = store.findPlan(planId);
-    if (saved === undefined) {
-      throw new LabwrightError('LW0002', { what: `there is no plan ${planId}`, fix: ['labwright plan'] });
-    }
-    const moved = movedReliances(saved, listFactEntries(blueprint.lab, await observe(signal), planned(saved)));
+    if (saved !== undefined) return saved;
+    throw new LabwrightError('LW0002', { what: `there is no plan ${planId}`, fix: ['labwright plan'] });
+  };
+
+  const choosePlan = async ({ planId, signal }: RunOptions): Promise<Plan> => {
+    const saved = getSavedPlan(planId);
+    const hypervisors = await observe(signal);
+    const entries = new Map([
+      ...listFactEntries(blueprint.lab, hypervisors, planned(saved)),
+      ...(await services.listEntries(saved, hypervisors, signal)),
+    ]);
+    const moved = movedReliances(saved, entries);
     if (moved.length === 0) return saved;
     throw new LabwrightError('LW5001', {
       what: `plan ${planId} no longer fits the lab`,
@@ -87,8 +111,20 @@ export function makeLabService(options: LabServiceOptions): LabService {
   return {
     blueprint,
     plan,
+    getSavedPlan,
     look: async (signal) => void (await observe(signal)),
-    status: async (signal) => formatStatus(blueprint, await observe(signal), store),
+    status: async (signal) => {
+      const hypervisors = await observe(signal);
+      const [members, outside] = await Promise.all([
+        cluster?.area.status(hypervisors, signal),
+        services.status(signal),
+      ]);
+      return {
+        ...formatStatus(options, withReplacements(blueprint, hypervisors), hypervisors),
+        ...(members === undefined ? {} : { cluster: members }),
+        ...(outside.length === 0 ? {} : { services: outside }),
+      };
+    },
     run: async (runOptions) => {
       if (running !== undefined) {
         throw new LabwrightError('LW5003', {
@@ -125,7 +161,11 @@ function planned(plan: Plan): readonly number[] {
   return [...new Set(ids.filter((id) => id !== undefined).map(Number))];
 }
 
-function formatStatus(blueprint: Blueprint, facts: HypervisorFacts, store: Store): LabStatus {
+function formatStatus(
+  { version: labwrightVersion, store }: LabServiceOptions,
+  blueprint: Blueprint,
+  facts: HypervisorFacts,
+): LabStatus {
   const vms = new Map<VmId, HypervisorFacts['vms'][number]>(facts.vms.map((vm) => [vm.vmId, vm]));
   const ready = new Set<HostName>(store.currentReports().map((report) => report.name));
   const stateOf = (vmId: VmId, name: HostName): MachineStatus['state'] => {

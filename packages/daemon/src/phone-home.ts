@@ -5,6 +5,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Blueprint, MachineBlueprint } from '@labwright/core/blueprint/blueprint';
 import type { MachineReport } from '@labwright/core/facts/machines';
 import type { Secret } from '@labwright/core/ports/secret';
+import { allMachines } from '@labwright/machines/replacements';
 import * as z from 'zod';
 
 const bodySchema = z.strictObject({
@@ -37,7 +38,7 @@ export function parsePhoneHome(bytes: Uint8Array, blueprint: Blueprint): PhoneHo
   if (body.data.lab !== blueprint.lab) {
     return { kind: 'refused', status: 403, reason: `it belongs to the lab "${body.data.lab}"` };
   }
-  const machine = blueprint.machines.find((each) => each.name === body.data.machine);
+  const machine = allMachines(blueprint).find((each) => each.name === body.data.machine);
   if (machine === undefined) return { kind: 'refused', status: 403, reason: 'it is not a machine of the lab file' };
   return { kind: 'call', machine, body: body.data };
 }

@@ -57,12 +57,20 @@ function makeWait(checkSsh: (hostKey: string) => Promise<void> = async () => und
   const bus = makeEventBus();
   const reports = new Map<string, MachineReport>();
   const shown: string[] = [];
+  const resets: number[] = [];
+  /** Undefined: it does not run. */
+  const uptimeMs: { value: number | undefined } = { value: undefined };
   const stop = new AbortController();
   const executor = makeReadyExecutor({
     clock,
     bus,
     findReport: (machine) => reports.get(machine),
     checkSsh: (_address, hostKey) => checkSsh(hostKey),
+    powerOf: () => ({
+      fetchUptimeMs: async () => uptimeMs.value,
+      answers: async () => false,
+      reset: async () => void resets.push(clock.monotonic()),
+    }),
     timeoutMs: 15 * minutes,
   });
   const start = (generation = 1) =>
@@ -74,7 +82,7 @@ function makeWait(checkSsh: (hostKey: string) => Promise<void> = async () => und
     bus.emit({ type: 'boot', at: clock.now(), machine: hostName(machine), stage, detail });
     await settle();
   };
-  return { clock, reports, shown, stop, start, see, nature: executor.nature };
+  return { clock, reports, shown, resets, uptimeMs, stop, start, see, nature: executor.nature };
 }
 
 test('a machine that has spoken already is ready as soon as it lets us in', async () => {
@@ -160,4 +168,17 @@ test('a machine that refuses its disk fails at once, with its own words', async 
   const ended = errorOf(wait.start());
   await wait.see('refused', 'the disk /dev/sda belongs to machine node102 of lab home');
   expect(await ended).toMatchObject({ code: 'LW3001', why: expect.stringContaining('belongs to machine node102') });
+});
+
+test('a machine that stands at its firmware is reset and waited for, and the step says so', async () => {
+  const wait = makeWait();
+  wait.uptimeMs.value = 10 * minutes;
+  const done = wait.start();
+  await settle();
+  for (let looks = 0; looks < 6; looks += 1) await wait.clock.pass(10_000);
+  expect(wait.resets).toEqual([1 * minutes]);
+  expect(wait.shown.at(-1)).toContain('reset (1 of 3)');
+  wait.reports.set('node101', makeReport(101));
+  await wait.see('ready', 'it phoned home');
+  expect(await done).toBe('ready at 10.1.0.101 after 60 s');
 });

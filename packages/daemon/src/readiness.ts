@@ -8,6 +8,7 @@ import type { Json } from '@labwright/core/plan/step';
 import type { Clock } from '@labwright/core/ports/clock';
 import type { MachineReadyInput } from '@labwright/machines/step-input';
 import type { EventBus } from './event-bus.ts';
+import { StuckFirmwareWatch, type MachinePower } from './stuck-firmware.ts';
 
 export interface ReadinessOptions {
   readonly clock: Clock;
@@ -15,6 +16,7 @@ export interface ReadinessOptions {
   readonly findReport: (machine: string) => MachineReport | undefined;
   /** Logs in and runs nothing of consequence; throws while the machine does not answer as it should. */
   readonly checkSsh: (address: string, hostKey: string, signal: AbortSignal) => Promise<void>;
+  readonly powerOf: (machine: MachineReadyInput) => MachinePower;
   readonly timeoutMs: number;
 }
 
@@ -46,6 +48,11 @@ async function waitForReport(
   const { promise: spoke, resolve: speak, reject: refuse } = Promise.withResolvers<void>();
   spoke.catch(() => undefined); // Awaited in the race below, unless the report is there already.
   let last: BootEvent | undefined;
+  const stuck = new StuckFirmwareWatch({
+    clock,
+    power: options.powerOf(wanted),
+    say: (text) => context.progress(text),
+  });
   const isThere = (): MachineReport | undefined => {
     const report = options.findReport(machine);
     return report !== undefined && report.generation >= wanted.generation ? report : undefined;
@@ -53,6 +60,7 @@ async function waitForReport(
   bus.listen((event) => {
     if (event.type !== 'boot' || event.machine !== machine) return;
     last = event;
+    stuck.saw(event.stage);
     context.progress(event.detail);
     if (event.stage === 'ready' && isThere() !== undefined) speak();
     // Nothing more comes of this boot: a person has to look at the disk first.
@@ -62,12 +70,13 @@ async function waitForReport(
     const there = isThere();
     if (there !== undefined) return there;
     context.progress('waits for its first packet');
-    const timeout = clock
-      .sleep(timeoutMs, AbortSignal.any([context.signal, over.signal]))
-      .then(() => 'timeout' as const);
-    // The loser of the race ends with `over`; its rejection is nobody's concern then.
-    timeout.catch(() => undefined);
-    if ((await Promise.race([spoke, timeout])) === 'timeout') throw neverReady(wanted, timeoutMs, last);
+    const ended = AbortSignal.any([context.signal, over.signal]);
+    const timeout = clock.sleep(timeoutMs, ended).then(() => 'timeout' as const);
+    // Resets what is stuck on the side; only its failure ends the wait.
+    const resetting = stuck.run(ended).then(() => timeout);
+    // The losers of the race end with `over`; their rejections are nobody's concern then.
+    for (const loser of [timeout, resetting]) loser.catch(() => undefined);
+    if ((await Promise.race([spoke, timeout, resetting])) === 'timeout') throw neverReady(wanted, timeoutMs, last);
     const report = isThere();
     if (report === undefined) throw neverReady(wanted, timeoutMs, last);
     return report;

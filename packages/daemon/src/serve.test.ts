@@ -112,6 +112,7 @@ describe('an error comes over the socket as it was', () => {
   test.each([
     ['POST', '/v1/plan', '{"kind":"everything"}'],
     ['POST', '/v1/plan', 'up'],
+    ['GET', '/v1/plan/ffffff', ''],
     ['POST', '/v1/runs/t', '{}'],
   ])('when %s %s is sent %s', async (method, path, body) => {
     await serve();

@@ -1,12 +1,15 @@
 // Labwright at work: everything composed once, the boot servers, and the socket that commands talk to. `serve` holds it
 // open; a command that finds nobody serving holds it for its own length.
 import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { ipv4 } from '@labwright/core/addresses/ipv4';
+import { vmId } from '@labwright/core/addresses/names';
 import type { Blueprint } from '@labwright/core/blueprint/blueprint';
-import { LabwrightError } from '@labwright/core/errors/error';
+import { invariant, LabwrightError } from '@labwright/core/errors/error';
 import type { Clock } from '@labwright/core/ports/clock';
 import type { Log } from '@labwright/core/ports/log';
 import type { Random } from '@labwright/core/ports/random';
+import type { PkiPlace } from '@labwright/cluster/pki/pki-vault';
 import { connectProxmox, type ProxmoxConnection } from '@labwright/drivers/proxmox/connection';
 import type { Credentials } from '@labwright/drivers/proxmox/credentials';
 import { fetchOwnVm } from '@labwright/drivers/proxmox/find-vm';
@@ -14,19 +17,28 @@ import type { Expectation, TlsPolicy } from '@labwright/drivers/proxmox/tls-pin'
 import { readOrCreateSshIdentity, type SshIdentity } from '@labwright/drivers/ssh/identity';
 import { runOverSsh } from '@labwright/drivers/ssh/run';
 import { ensureBootLoaders } from '@labwright/images/boot-loaders';
-import { ensureDebianImage } from '@labwright/images/debian/debian-image';
-import type { BuildContext } from '@labwright/images/debian-root';
+import { ensureKubernetesRelease } from '@labwright/images/kubernetes/release';
 import { makeMachineExecutors } from '@labwright/machines/executors';
-import type { BootImage, BootImages, PhoneHomeAnswer } from '@labwright/netboot/boot-network';
+import { allMachines } from '@labwright/machines/replacements';
+import type { PhoneHomeAnswer } from '@labwright/netboot/boot-network';
 import { startNetboot, type NetbootOptions } from '@labwright/netboot/netboot';
 import { makeApi } from './api/server.ts';
 import { assertNobodyServes, listenOnSocket } from './api/socket.ts';
+import { ensureLabImages, openLabImages } from './boot-images.ts';
 import { makeBootKnowledge, renderMachineIgnition, type BootKnowledge } from './boot-knowledge.ts';
+import { makeClusterArea, type ClusterArea } from './cluster/cluster-area.ts';
+import { makeLifeArea, type LifeArea } from './cluster/life-area.ts';
 import { makeEventBus, type EventBus } from './event-bus.ts';
+import { keepHealing } from './healing.ts';
 import { makeLabService, type LabService } from './lab-service.ts';
+import { makeMachinePower } from './machine-power.ts';
 import { judgePhoneHome, parsePhoneHome } from './phone-home.ts';
-import { makeReadyExecutor } from './readiness.ts';
+import { makeReadyExecutor, type ReadinessOptions } from './readiness.ts';
+import { keepDoing, type ScheduledWork } from './scheduled-work.ts';
+import type { ServiceSources } from './services/service-sources.ts';
+import { makeServicesArea, type ServicesArea } from './services/services-area.ts';
 import { openStore, type Store } from './store/store.ts';
+import { readVersion } from './version.ts';
 
 export interface ServeOptions {
   readonly blueprint: Blueprint;
@@ -38,6 +50,10 @@ export interface ServeOptions {
   readonly stateDirectory: string;
   readonly cacheDirectory: string;
   readonly socket: string;
+  /** Where the keys of the cluster are kept, or made; a lab without one needs none. */
+  readonly clusterKeys?: Omit<PkiPlace, 'lab'>;
+  /** What runs in the cluster is made from; a lab without one needs none. */
+  readonly serviceSources?: ServiceSources;
   /** Without it machines are looked at and changed but not booted over the network. */
   readonly boot: boolean;
   /** A service outlasts its hosts: after a power cut it may be up before any of them. A command gives up instead. */
@@ -87,8 +103,15 @@ export async function serveLab(options: ServeOptions, signal: AbortSignal): Prom
     recordBoots(bus, store, log, ended);
     const identity = await readOrCreateSshIdentity(join(options.stateDirectory, 'ssh_ed25519'));
     const knowledge = makeBootKnowledge(blueprint);
+    const cluster = openCluster(options, { store, identity, signal: ended });
+    if (cluster !== undefined) closers.push(() => cluster.close());
+    const life = cluster === undefined ? undefined : openLife(options, cluster);
+    const services = openServices(options, { store, identity, signal: ended, ...(cluster && { cluster }) });
     const service = makeLabService({
       blueprint,
+      version: await readVersion(),
+      services,
+      ...(cluster === undefined || life === undefined ? {} : { cluster: { area: cluster, life } }),
       connection,
       store,
       bus,
@@ -104,7 +127,10 @@ export async function serveLab(options: ServeOptions, signal: AbortSignal): Prom
           destroyed: (machine) => store.forgetReport(machine),
           wiped: (machine, generation) => knowledge.wiped(machine, generation),
         }),
-        ['machine.ready', makeReadyExecutor(readiness(options, bus, store, identity))],
+        ['machine.ready', makeReadyExecutor(readiness(options, { bus, store, identity, connection }))],
+        ...(cluster?.executors ?? []),
+        ...(life?.executors ?? []),
+        ...services.executors,
       ]),
     });
     if (options.boot) {
@@ -114,15 +140,132 @@ export async function serveLab(options: ServeOptions, signal: AbortSignal): Prom
       const world = { blueprint, connection, store, clock, signal: ended };
       const netboot = await startNetboot(await bootOptions(options, world, { bus, knowledge, identity }), ended);
       closers.push(() => netboot.close());
+      cluster?.attend().catch((error: unknown) => {
+        if (!ended.aborted) log.error('the resolver of the cluster does not run', { error: String(error) });
+      });
     }
-    const server = await listenOnSocket(makeApi({ service, bus, log, signal: ended }), options.socket);
+    const server = await listenOnSocket(
+      makeApi({ service, ...(cluster === undefined ? {} : { cluster }), bus, log, signal: ended }),
+      options.socket,
+    );
     closers.push(() => server.close());
+    if (options.waitsForHosts)
+      closers.push(startLoops({ service, ...(life === undefined ? {} : { life }) }, options, ended));
     log.info('serving', { lab: blueprint.lab, socket: options.socket });
     return { close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** Nothing for a lab without a cluster. */
+function openCluster(
+  options: ServeOptions,
+  { store, identity, signal }: { readonly store: Store; readonly identity: SshIdentity; readonly signal: AbortSignal },
+): ClusterArea | undefined {
+  const { blueprint, clusterKeys, clock, random, log } = options;
+  if (blueprint.cluster === undefined) return undefined;
+  invariant(clusterKeys !== undefined, 'whoever opens a lab with a cluster says where its keys are');
+  return makeClusterArea({
+    blueprint,
+    cluster: blueprint.cluster,
+    keys: clusterKeys,
+    identity,
+    currentReports: () => store.currentReports(),
+    address: blueprint.netboot.address,
+    cacheDirectory: options.cacheDirectory,
+    signal,
+    clock,
+    random,
+    log,
+  });
+}
+
+/** Also for a lab without a cluster: it may have a NAS and services outside. */
+function openServices(
+  options: ServeOptions,
+  parts: {
+    readonly store: Store;
+    readonly identity: SshIdentity;
+    readonly cluster?: ClusterArea;
+    readonly signal: AbortSignal;
+  },
+): ServicesArea {
+  const { blueprint, serviceSources, cacheDirectory, stateDirectory, clock, random, log } = options;
+  const { store, identity, cluster, signal } = parts;
+  const currentReports = () => store.currentReports();
+  const shared = { blueprint, identity, currentReports, cacheDirectory, stateDirectory, signal, clock, random, log };
+  if (cluster === undefined || blueprint.cluster === undefined) return makeServicesArea(shared);
+  invariant(serviceSources !== undefined, 'whoever opens a lab with a cluster says what its services are made from');
+  return makeServicesArea({
+    ...shared,
+    cluster: { blueprint: blueprint.cluster, area: cluster, sources: serviceSources },
+  });
+}
+
+/** What lies beside the lab file is beside its keys. */
+function openLife(options: ServeOptions, cluster: ClusterArea): LifeArea {
+  const { blueprint, clusterKeys, clock, cacheDirectory, stateDirectory } = options;
+  invariant(blueprint.cluster !== undefined && clusterKeys !== undefined, 'a lab with a cluster area has a cluster');
+  const { mirror } = blueprint.cluster;
+  return makeLifeArea({
+    blueprint,
+    cluster: blueprint.cluster,
+    reach: cluster.reach,
+    keys: clusterKeys,
+    labFolder: dirname(clusterKeys.file),
+    stateDirectory,
+    prepareRelease: async (version, { signal, progress }) => {
+      const context = { cacheDir: cacheDirectory, signal, onProgress: progress };
+      // As the boot servers do in the background: the images are what the machines' registry offers.
+      await ensureLabImages(blueprint, context);
+      const { sums } = await ensureKubernetesRelease({ version, ...(mirror === undefined ? {} : { mirror }) }, context);
+      const { kubeadm, kubelet, kubectl } = sums;
+      const { address, httpPort } = blueprint.netboot;
+      return { server: `http://${address}:${httpPort}`, binaries: { kubeadm, kubelet, kubectl } };
+    },
+    clock,
+  });
+}
+
+/** What a service does by itself; a command does not. Gives what ends it, the step under way finished first. */
+function startLoops(
+  { service, life }: { readonly service: LabService; readonly life?: LifeArea },
+  { blueprint, clock, log }: ServeOptions,
+  signal: AbortSignal,
+): () => Promise<void> {
+  const closing = new AbortController();
+  const ended = AbortSignal.any([signal, closing.signal]);
+  const scheduled = life === undefined ? [] : listScheduledWork(life, blueprint.snapshots?.everyMs, clock);
+  const loops = [
+    keepHealing({ service, clock, log, signal: ended }),
+    ...scheduled.map(({ lookMs, work }) => keepDoing({ service, work, lookMs, clock, log, signal: ended })),
+  ];
+  return async () => {
+    closing.abort();
+    await Promise.all(loops);
+  };
+}
+
+const minuteMs = 60_000;
+
+function listScheduledWork(
+  life: LifeArea,
+  snapshotsEveryMs: number | undefined,
+  clock: Clock,
+): readonly { readonly lookMs: number; readonly work: ScheduledWork }[] {
+  const renewal: ScheduledWork = { name: 'certificates', intent: { kind: 'renew' }, isDue: async () => true };
+  if (snapshotsEveryMs === undefined) return [{ lookMs: 12 * 60 * minuteMs, work: renewal }];
+  const isDue = async (): Promise<boolean> => {
+    const last = await life.fetchLastSnapshotAt();
+    return last === undefined || clock.now() - last >= snapshotsEveryMs;
+  };
+  const snapshot: ScheduledWork = { name: 'snapshot', intent: { kind: 'snapshot', reason: 'scheduled' }, isDue };
+  return [
+    { lookMs: minuteMs, work: snapshot },
+    { lookMs: 12 * 60 * minuteMs, work: renewal },
+  ];
 }
 
 async function bootOptions(
@@ -149,7 +292,7 @@ async function bootOptions(
       ...(netboot.dynamic === undefined ? {} : { dynamic: netboot.dynamic }),
     },
     directory: parts.knowledge,
-    images: makeImages(context, log),
+    ...(await openLabImages(blueprint, context, log)),
     loaders: await ensureBootLoaders(context),
     renderIgnition: (machine, accept) => renderMachineIgnition(blueprint, parts.identity.publicKey, machine, accept),
     phoneHome: async (body, signature) => {
@@ -172,8 +315,17 @@ function recordBoots(bus: EventBus, store: Store, log: Log, signal: AbortSignal)
   }, signal);
 }
 
-function readiness(options: ServeOptions, bus: EventBus, store: Store, identity: SshIdentity) {
+function readiness(
+  options: ServeOptions,
+  parts: {
+    readonly bus: EventBus;
+    readonly store: Store;
+    readonly identity: SshIdentity;
+    readonly connection: ProxmoxConnection;
+  },
+): ReadinessOptions {
   const { blueprint, clock } = options;
+  const { bus, store, identity, connection } = parts;
   return {
     clock,
     bus,
@@ -185,19 +337,9 @@ function readiness(options: ServeOptions, bus: EventBus, store: Store, identity:
         'true',
       ]);
     },
+    powerOf: (machine) =>
+      makeMachinePower(connection, { vmId: vmId(machine.vmId), lab: blueprint.lab }, ipv4(machine.address)),
   };
-}
-
-/** Images are ready or being made; a client that comes too early is told to come again. */
-function makeImages(context: BuildContext, log: Log): BootImages {
-  let ready: BootImage | undefined;
-  ensureDebianImage(context).then(
-    ({ files }) => {
-      ready = files;
-    },
-    (error: unknown) => log.error('the Debian image could not be made', { error: String(error) }),
-  );
-  return { get: async (name) => (name === 'debian' ? ready : undefined) };
 }
 
 interface PhoneHomeWorld {
@@ -229,7 +371,7 @@ function makeKnownHostsWriter(blueprint: Blueprint, store: Store, directory: str
   let turn = Promise.resolve();
   const write = async (): Promise<void> => {
     const before = await readKnownHosts(path);
-    const lines = blueprint.machines.flatMap(({ name, address }) => {
+    const lines = allMachines(blueprint).flatMap(({ name, address }) => {
       const report = store.findReport(name);
       // Without its report (a store that was lost) what the file says of a machine stays, until it phones home again.
       const hostKey = report?.sshHostKey ?? before.get(name);

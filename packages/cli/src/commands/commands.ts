@@ -6,6 +6,8 @@ import type { Command } from '../command.ts';
 export const commandGroups: Readonly<Record<string, string>> = {
   config: 'the lab file on its own: check, show, schema',
   machine: 'one machine: rebuild',
+  cluster: 'the Kubernetes cluster: status, kubeconfig, certs',
+  services: 'services outside the cluster: compose',
 };
 
 export const commands: readonly Command[] = [
@@ -13,10 +15,11 @@ export const commands: readonly Command[] = [
     name: 'rehearse',
     summary: 'bring the lab up on this computer, on emulated hardware',
     description:
-      'Brings the lab of the lab file up on this computer: emulated Proxmox hosts and\nnetwork, real machines. No hardware is touched. Needs root; ends with Ctrl-C.',
+      'Brings the lab of the lab file up on this computer: emulated Proxmox hosts and network, real machines. No hardware is touched. Needs root; ends with Ctrl-C.',
     options: [
       { flags: '--detach', summary: 'return when the lab is up and leave it running' },
       { flags: '--only <area>', summary: 'bring up this part alone: machines' },
+      { flags: '--size <size>', summary: 'ha: with three control planes, whatever the lab file has' },
     ],
     examples: ['labwright rehearse', 'labwright rehearse --detach', 'labwright --lab my/lab.yaml rehearse'],
     run: async (program, input) => (await import('./rehearse.ts')).rehearse(program, input),
@@ -49,7 +52,7 @@ export const commands: readonly Command[] = [
     name: 'doctor',
     summary: 'what is missing or in the way, and the commands that fix it',
     description:
-      'Looks at this computer, the lab file, its secrets and, on hardware, the Proxmox\nhosts. Changes nothing. Exits with 1 when something blocks you.',
+      'Looks at this computer, the lab file, its secrets and, on hardware, the Proxmox hosts. Changes nothing. Exits with 1 when something blocks you.',
     options: [{ flags: '--trust <host>', summary: 'accept the certificate a host shows now; asks first' }],
     examples: ['labwright doctor', 'labwright doctor --trust pve1   after its certificate was renewed'],
     run: async (program, input) => (await import('./doctor.ts')).doctor(program, input),
@@ -100,10 +103,86 @@ export const commands: readonly Command[] = [
     run: async (program, input) => (await import('./machine.ts')).rebuild(program, input),
   },
   {
+    name: 'machine drain',
+    argument: '<name>',
+    summary: 'move the pods of a node elsewhere, as their budgets allow',
+    description:
+      'Proves first that every pod can go; then cordons the node and evicts them. The node stays cordoned: kubectl uncordon NAME gives it back.',
+    examples: ['labwright machine drain node102'],
+    run: async (program, input) => (await import('./cluster-life.ts')).machineDrain(program, input),
+  },
+  {
+    name: 'machine replace',
+    argument: '<name>',
+    summary: 'give a machine up whose disk or host is gone, and make it anew',
+    description:
+      'A machine whose disk is gone gets a new one. One whose host is off is replaced by the next VM ID of its pool; --host-is-off is your word for it, because two machines that take themselves for the same one damage data.',
+    options: [{ flags: '--host-is-off', summary: 'its host does not answer, and is switched off' }],
+    examples: ['labwright machine replace node102', 'labwright machine replace node102 --host-is-off'],
+    run: async (program, input) => (await import('./cluster-life.ts')).machineReplace(program, input),
+  },
+  {
+    name: 'cluster status',
+    summary: 'the cluster and its nodes',
+    examples: ['labwright cluster status', 'labwright cluster status --json'],
+    run: async (program) => (await import('./cluster.ts')).clusterStatus(program),
+  },
+  {
+    name: 'cluster kubeconfig',
+    summary: 'a login for kubectl, good for a year',
+    description:
+      'Prints a kubeconfig with a new login that may do everything in the cluster. Each call makes another one; all of them end with their year, or with the ClusterRoleBinding labwright:admins.',
+    options: [{ flags: '--merge', summary: 'put it into the kubeconfig that kubectl uses' }],
+    examples: ['labwright cluster kubeconfig > home.kubeconfig', 'labwright cluster kubeconfig --merge'],
+    run: async (program, input) => (await import('./cluster.ts')).clusterKubeconfig(program, input),
+  },
+  {
+    name: 'cluster upgrade',
+    summary: 'bring every machine to the version of Kubernetes in the lab file',
+    description:
+      'After kubernetes.version was raised in the lab file. Everything is checked first; then a snapshot is taken and the machines follow one by one, control planes before workers. It stops at the first failure, and goes on from there when run again.',
+    examples: ['labwright cluster upgrade'],
+    run: async (program) => (await import('./cluster-life.ts')).clusterUpgrade(program),
+  },
+  {
+    name: 'cluster snapshot',
+    summary: 'take a snapshot of etcd and check it',
+    examples: ['labwright cluster snapshot'],
+    run: async (program) => (await import('./cluster-life.ts')).clusterSnapshot(program),
+  },
+  {
+    name: 'cluster restore',
+    argument: '<file>',
+    summary: 'put the cluster back to a snapshot; asks first',
+    examples: ['labwright cluster restore snapshots/home-20261122T170000Z-r12345-scheduled.etcd.age'],
+    run: async (program, input) => (await import('./cluster-life.ts')).clusterRestore(program, input),
+  },
+  {
+    name: 'cluster renew',
+    summary: 'renew certificates that end within 30 days; serve does so by itself',
+    examples: ['labwright cluster certs   when they end', 'labwright cluster renew'],
+    run: async (program) => (await import('./cluster-life.ts')).clusterRenew(program),
+  },
+  {
+    name: 'cluster certs',
+    summary: 'when the certificates of the cluster end',
+    examples: ['labwright cluster certs'],
+    run: async (program) => (await import('./cluster.ts')).clusterCertificates(program),
+  },
+  {
+    name: 'services compose',
+    argument: '<name>',
+    summary: 'the compose file of a service on the NAS',
+    description:
+      'Prints a compose file for a service of the lab file that runs in a container on a NAS, for its container manager. Secrets stay out of it: its first lines say what to write into the file .env beside it.',
+    examples: ['labwright services compose mariadb > compose.yaml'],
+    run: async (program, input) => (await import('./services.ts')).servicesCompose(program, input),
+  },
+  {
     name: 'serve',
     summary: 'boot machines and do the work of commands until it is ended',
     description:
-      'Answers DHCP, TFTP and HTTP for the machines of the lab file, and does what\nother commands here ask for. Runs until Ctrl-C or SIGTERM; its log goes to the\nerror stream. Needs ports below 1024, so root or CAP_NET_BIND_SERVICE.',
+      'Answers DHCP, TFTP and HTTP for the machines of the lab file, and does what other commands here ask for. Runs until Ctrl-C or SIGTERM; its log goes to the error stream. Needs ports below 1024, so root or CAP_NET_BIND_SERVICE.',
     options: [{ flags: '--rehearsal <state>', summary: 'serve the rehearsal with this state', isInternal: true }],
     examples: ['labwright serve', 'labwright --lab /etc/labwright/lab.yaml serve   from a systemd unit'],
     run: async (program, input) => (await import('./serve.ts')).serve(program, input),
@@ -123,6 +202,7 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'config schema',
+    isStandalone: true,
     summary: 'JSON Schema of the lab file, for editors',
     examples: ['labwright config schema > lab.schema.json'],
     run: async (program) => (await import('./config.ts')).configSchema(program),
@@ -141,6 +221,7 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'explain',
+    isStandalone: true,
     argument: '[code]',
     summary: 'what an error code means and what to do; alone: all codes',
     examples: ['labwright explain LW3001', 'labwright explain'],

@@ -2,14 +2,13 @@
 import { labJsonSchema } from '@labwright/core/lab/lab-json-schema';
 import { formatDiagnostics } from '@labwright/core/lab/format-diagnostics';
 import { formatResolvedLab, resolvedLab } from '@labwright/core/lab/resolved-lab';
-import { readLab } from '@labwright/core/lab/read-lab';
 import type { CommandInput } from '../command.ts';
-import { locateLabFileAlone } from '../lab-location.ts';
+import { locateLabFileAlone, readLabFile } from '../lab-location.ts';
 import { exitCodes, type ExitCode, type Program } from '../program.ts';
 import { wrap } from '../render/text.ts';
 
 export async function configCheck(program: Program): Promise<ExitCode> {
-  const { lab, diagnostics, source, path } = await readLab((await locateLabFileAlone(program)).labFile);
+  const { lab, diagnostics, source, path } = await readLabFile(program, (await locateLabFileAlone(program)).labFile);
   const { terminal, options } = program;
   const width = terminal.outStyle.columns;
   if (options.json) terminal.out(`${JSON.stringify({ file: path, diagnostics }, undefined, 2)}\n`);
@@ -19,7 +18,7 @@ export async function configCheck(program: Program): Promise<ExitCode> {
 }
 
 export async function configShow(program: Program, { flags }: CommandInput): Promise<ExitCode> {
-  const labFile = await readLab((await locateLabFileAlone(program)).labFile);
+  const labFile = await readLabFile(program, (await locateLabFileAlone(program)).labFile);
   const values = resolvedLab(labFile);
   const { terminal, options } = program;
   if (options.json) terminal.out(`${JSON.stringify(values, undefined, 2)}\n`);

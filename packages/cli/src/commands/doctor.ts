@@ -1,7 +1,7 @@
 // `doctor`: what is missing or in the way, each with the command that fixes it. It changes nothing, but for --trust.
 import { resolveBlueprint } from '@labwright/core/blueprint/resolve-blueprint';
 import { asLabwrightError, LabwrightError } from '@labwright/core/errors/error';
-import { readLab, type LabFile } from '@labwright/core/lab/read-lab';
+import type { LabFile } from '@labwright/core/lab/read-lab';
 import { makeLabClient } from '@labwright/daemon/api/client';
 import { isServed } from '@labwright/daemon/api/socket';
 import type { TlsPolicy } from '@labwright/drivers/proxmox/tls-pin';
@@ -13,7 +13,7 @@ import { checkComputer } from '../doctor/this-computer.ts';
 import { openExistingStore, storeFile, trustHost } from '../doctor/trust.ts';
 import { hardwareSocket } from '../folders.ts';
 import { readCaPolicy, readCredentials } from '../hardware.ts';
-import { locateLab, type LabLocation } from '../lab-location.ts';
+import { type LabLocation, locateLab, readLabFile } from '../lab-location.ts';
 import { exitCodes, type ExitCode, type Program } from '../program.ts';
 import { serveSocket, type RunningRehearsal } from '../rehearsal/record.ts';
 
@@ -36,7 +36,7 @@ async function trustOnHardware(program: Program, host: string): Promise<ExitCode
       fix: [`labwright --real doctor --trust ${host}   for the hardware`],
     });
   }
-  const labFile = await readLab(location.labFile);
+  const labFile = await readLabFile(program, location.labFile);
   return await trustHost(program, labFile, resolveBlueprint(labFile.lab, { rehearsal: false }).hosts, host);
 }
 
@@ -51,30 +51,46 @@ async function checkLab(program: Program): Promise<readonly Finding[]> {
   }
   let labFile: LabFile;
   try {
-    labFile = await readLab(location.labFile);
+    labFile = await readLabFile(program, location.labFile);
   } catch (thrown) {
-    const { message, why, code } = asLabwrightError(thrown);
-    const isReadable = code === 'LW1002';
-    return [
-      {
-        verdict: 'blocks',
-        what: isReadable ? message.replace(/; nothing was changed$/, '') : message,
-        ...(why === undefined ? {} : { why }),
-        blocks: 'every command about a lab',
-        commands: ['labwright config check'],
-      },
-    ];
+    return [judgeBrokenLab(program, asLabwrightError(thrown))];
   }
-  const own = judgeLabFile(labFile);
+  const own = judgeLabFile(program, labFile);
   if (location.kind === 'rehearsal') return [own, ...(await checkRehearsal(program, location.rehearsal))];
   return [own, ...(await checkHardware(program, labFile))];
 }
 
-function judgeLabFile({ path, diagnostics }: LabFile): Finding {
+function judgeBrokenLab(program: Program, error: LabwrightError): Finding {
+  const blocks = 'every command about a lab';
+  if (error.code !== 'LW1002') return findingOf(error, blocks);
+  return {
+    verdict: 'blocks',
+    what: error.message.replace(/; nothing was changed$/, ''),
+    ...(error.why === undefined ? {} : { why: `${error.where['file'] ?? ''}: ${error.why}` }),
+    blocks,
+    commands: [`${commandPrefix(program)} config check`],
+  };
+}
+
+/** So that what is advised means the same lab file. */
+function commandPrefix({ options }: Program): string {
+  return options.lab === undefined ? 'labwright' : `labwright --lab ${quoteForShell(options.lab)}`;
+}
+
+function quoteForShell(text: string): string {
+  return /^[\w@%+=:,./~-]+$/.test(text) ? text : `'${text.replaceAll("'", `'"'"'`)}'`;
+}
+
+function judgeLabFile(program: Program, { path, diagnostics }: LabFile): Finding {
   if (diagnostics.length === 0) return { verdict: 'fine', what: `lab file: ${path}` };
   const what =
     diagnostics.length === 1 ? 'the lab file has a warning' : `the lab file has ${diagnostics.length} warnings`;
-  return { verdict: 'nice', what, why: diagnostics[0]?.message ?? '', commands: ['labwright config check'] };
+  return {
+    verdict: 'nice',
+    what,
+    why: diagnostics[0]?.message ?? '',
+    commands: [`${commandPrefix(program)} config check`],
+  };
 }
 
 /** The emulated hosts stand in namespaces of their own; the Labwright in there can be asked. */

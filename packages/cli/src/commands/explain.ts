@@ -1,6 +1,7 @@
 // `explain`: what an error code means and what to do, without a network.
 import { LabwrightError } from '@labwright/core/errors/error';
 import { explainError, isErrorCode } from '@labwright/core/errors/explain';
+import { errorGuide } from '@labwright/core/errors/guide';
 import { errorTable } from '@labwright/core/errors/table';
 import { nearestName } from '@labwright/core/lab/nearest-name';
 import type { CommandInput } from '../command.ts';
@@ -15,7 +16,7 @@ export async function explain({ terminal, options }: Program, { words: [word] }:
     terminal.out(options.json ? `${JSON.stringify(errorTable, undefined, 2)}\n` : `${lines.join('\n')}\n`);
     return exitCodes.done;
   }
-  const code = word.toUpperCase();
+  const code = /^\d{4}$/.test(word) ? `LW${word}` : word.toUpperCase();
   if (!isErrorCode(code)) {
     const meant = nearestName(code, Object.keys(errorTable));
     throw new LabwrightError('LW0002', {
@@ -23,7 +24,8 @@ export async function explain({ terminal, options }: Program, { words: [word] }:
       fix: [...(meant === undefined ? [] : [`labwright explain ${meant}`]), 'labwright explain   lists them all'],
     });
   }
-  const text = explainError(code);
-  terminal.out(options.json ? `${JSON.stringify({ code, ...errorTable[code], text }, undefined, 2)}\n` : text);
+  const document = { code, ...errorTable[code], ...errorGuide[code], text: explainError(code) };
+  const text = explainError(code, terminal.outStyle.columns);
+  terminal.out(options.json ? `${JSON.stringify(document, undefined, 2)}\n` : text);
   return exitCodes.done;
 }

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { formatInventory } from '@labwright/core/identity/inventory';
 import { formatSshConfig } from '@labwright/core/identity/ssh-config';
 import { labIdentities } from '@labwright/core/lab/lab-identities';
-import { readLab, type LabFile } from '@labwright/core/lab/read-lab';
+import type { LabFile } from '@labwright/core/lab/read-lab';
 import { labFolder } from '../folders.ts';
-import { locateLabFileAlone } from '../lab-location.ts';
+import { locateLabFileAlone, readLabFile } from '../lab-location.ts';
 import { exitCodes, type ExitCode, type Program } from '../program.ts';
+import { labFileAt } from '../rehearsal/rehearsed-lab.ts';
 
 interface SshFiles {
   readonly identityFile: string;
@@ -36,7 +37,7 @@ export async function inventory(program: Program): Promise<ExitCode> {
 /** Keys lie in the lab's state: that of the rehearsal while it is meant. */
 async function readSshFiles(program: Program): Promise<{ labFile: LabFile; files: SshFiles }> {
   const location = await locateLabFileAlone(program);
-  const labFile = await readLab(location.labFile);
+  const labFile = labFileAt(location, await readLabFile(program, location.labFile));
   if (location.kind === 'rehearsal') {
     const { rehearsalFiles } = await import('../rehearsal/lab-in-rehearsal.ts');
     const { sshIdentity, knownHosts } = rehearsalFiles(location.rehearsal.stateDirectory);

@@ -3,12 +3,14 @@ import { request } from 'node:http';
 import { resolveBlueprint } from '@labwright/core/blueprint/resolve-blueprint';
 import type { Blueprint } from '@labwright/core/blueprint/blueprint';
 import { LabwrightError } from '@labwright/core/errors/error';
-import { readLab } from '@labwright/core/lab/read-lab';
 import { makeLabClient } from '@labwright/daemon/api/client';
 import type { CommandInput } from '../command.ts';
+import { formatItems } from '../help.ts';
+import { readLabFile } from '../lab-location.ts';
 import { exitCodes, type ExitCode, type Program } from '../program.ts';
 import { proxmoxControlSocket } from '../rehearsal/lab-in-rehearsal.ts';
 import { serveSocket, type RunningRehearsal } from '../rehearsal/record.ts';
+import { shapeLab } from '../rehearsal/rehearsed-lab.ts';
 import { getRehearsal } from './rehearse.ts';
 
 type Thing = 'host' | 'machine';
@@ -60,19 +62,20 @@ export async function rehearseBreak(program: Program, { words: [what, target] }:
   const { terminal, options } = program;
   if (what === undefined) {
     const list = breakages.map(({ name, thing, summary }) => ({ name, thing, summary }));
-    const lines = list.map(
-      ({ name, thing, summary }) => `  ${`${name} ${thing.toUpperCase()}`.padEnd(20)} ${summary}\n`,
-    );
-    terminal.out(options.json ? `${JSON.stringify(list, undefined, 2)}\n` : lines.join(''));
+    const rows = list.map(({ name, thing, summary }) => [`${name} ${thing.toUpperCase()}`, summary] as const);
+    const text = formatItems(rows, terminal.outStyle.columns);
+    terminal.out(options.json ? `${JSON.stringify(list, undefined, 2)}\n` : `${text}\n`);
     return exitCodes.done;
   }
   const rehearsal = await getRehearsal(program);
-  const blueprint = resolveBlueprint((await readLab(rehearsal.labFile)).lab, { rehearsal: true });
+  const { lab } = await readLabFile(program, rehearsal.labFile);
+  const blueprint = resolveBlueprint(shapeLab(lab, rehearsal), { rehearsal: true });
   const breakage = breakages.find((each) => each.name === what);
   if (breakage === undefined) throw usage(`"${what}" is nothing that can be broken`);
   const { host, vmId } = await findTarget(program, rehearsal, blueprint, breakage, target ?? '');
   await sendFault(proxmoxControlSocket(rehearsal.stateDirectory, host), breakage.fault(vmId));
-  terminal.err(`${target ?? ''}: ${breakage.summary}\n`);
+  if (options.json) terminal.out(`${JSON.stringify({ broken: what, target, host }, undefined, 2)}\n`);
+  else terminal.err(`${target ?? ''}: ${breakage.summary}\n`);
   return exitCodes.done;
 }
 

@@ -3,45 +3,47 @@ import { spawn } from 'node:child_process';
 import { resolveBlueprint } from '@labwright/core/blueprint/resolve-blueprint';
 import { LabwrightError } from '@labwright/core/errors/error';
 import type { Blueprint } from '@labwright/core/blueprint/blueprint';
-import { readLab } from '@labwright/core/lab/read-lab';
 import { makeLabClient } from '@labwright/daemon/api/client';
 import { enterLaptop } from '@labwright/rehearsal/keeper/laptop';
 import { runAndRender } from '../apply.ts';
 import type { CommandInput } from '../command.ts';
 import { rehearsalFolder } from '../folders.ts';
-import { locateLabFileToRehearse } from '../lab-location.ts';
+import { locateLabFileToRehearse, readLabFile } from '../lab-location.ts';
 import { describeLab } from '../lab-session.ts';
 import { exitCodes, type ExitCode, type Program } from '../program.ts';
 import { formatDuration } from '../render/text.ts';
 import { findRehearsal, serveSocket, type RunningRehearsal } from '../rehearsal/record.ts';
+import { parseShape, shapeLab } from '../rehearsal/rehearsed-lab.ts';
 import { startRehearsal, stopRehearsal } from '../rehearsal/start.ts';
 
 export async function rehearseStop(program: Program): Promise<ExitCode> {
   const ended = await stopRehearsal(rehearsalFolder(program.folders, program.directory), program.signal);
-  program.terminal.err(ended ? 'The rehearsal is gone.\n' : 'No rehearsal runs here.\n');
+  if (program.options.json) program.terminal.out(`${JSON.stringify({ ended }, undefined, 2)}\n`);
+  else program.terminal.err(ended ? 'The rehearsal is gone.\n' : 'No rehearsal runs here.\n');
   return exitCodes.done;
 }
 
 export async function rehearse(program: Program, { flags }: CommandInput): Promise<ExitCode> {
   const { terminal, clock } = program;
-  assertKnownArea(flags['only']);
+  const shape = parseShape(flags);
   const stateDirectory = rehearsalFolder(program.folders, program.directory);
   await assertNoneRuns(stateDirectory);
   assertRoot();
   const { file, isExample } = await locateLabFileToRehearse(program);
-  const labFile = await readLab(file);
-  const blueprint = resolveBlueprint(labFile.lab, { rehearsal: true });
+  const labFile = await readLabFile(program, file);
+  const lab = shapeLab(labFile.lab, shape);
+  const blueprint = resolveBlueprint(lab, { rehearsal: true });
   const startedAt = clock.monotonic();
   terminal.err(describeLab(blueprint, labFile, terminal.errStyle.columns));
   if (isExample) terminal.err('There is no lab.yaml here, so this rehearses the example that comes with Labwright.\n');
-  await startRehearsal(program, { blueprint, labFile: labFile.path, stateDirectory });
+  await startRehearsal(program, { lab, shape, labFile: labFile.path, stateDirectory });
   const startSeconds = formatDuration(clock.monotonic() - startedAt);
   terminal.err(`The emulated lab stands after ${startSeconds}; now its machines.\n`);
   let exitCode: ExitCode;
   try {
     const client = makeLabClient(serveSocket(stateDirectory));
     const plan = await client.plan({ kind: 'up' }, program.interrupt);
-    exitCode = await runAndRender(program, client, plan.id);
+    exitCode = await runAndRender(program, client, plan);
   } catch (error) {
     if (flags['detach'] !== true) await stopRehearsal(stateDirectory, new AbortController().signal);
     throw error;
@@ -95,17 +97,6 @@ async function assertNoneRuns(stateDirectory: string): Promise<void> {
     what: 'a rehearsal runs in this directory already',
     where: { lab: running.labFile },
     fix: ['labwright status', 'labwright rehearse stop   ends it'],
-  });
-}
-
-/** What can be brought up alone. Machines are all there is yet. */
-const areas = ['machines'];
-
-function assertKnownArea(only: unknown): void {
-  if (typeof only !== 'string' || areas.includes(only)) return;
-  throw new LabwrightError('LW0002', {
-    what: `there is no part "${only}" to bring up alone`,
-    fix: areas.map((area) => `labwright rehearse --only ${area}`),
   });
 }
 

@@ -1,12 +1,13 @@
 // `serve`: boots machines and answers commands on its socket, for as long as it runs.
 import { resolveBlueprint } from '@labwright/core/blueprint/resolve-blueprint';
-import { readLab } from '@labwright/core/lab/read-lab';
 import { serveLab, type ServeOptions } from '@labwright/daemon/serve';
 import type { CommandInput } from '../command.ts';
 import { serveOptionsOnHardware } from '../hardware.ts';
-import { locateLabFile } from '../lab-location.ts';
+import { locateLabFile, readLabFile } from '../lab-location.ts';
 import { makeLineLog } from '../line-log.ts';
 import { exitCodes, type ExitCode, type Program } from '../program.ts';
+import { readRehearsalShape } from '../rehearsal/record.ts';
+import { shapeLab } from '../rehearsal/rehearsed-lab.ts';
 import { serveOptionsInRehearsal } from '../rehearsal/serve-in-rehearsal.ts';
 
 export async function serve(program: Program, { flags }: CommandInput): Promise<ExitCode> {
@@ -28,9 +29,10 @@ async function readServeOptions(program: Program, rehearsalState: string | undef
     program.clock,
     program.options.debug || rehearsalState !== undefined ? 'debug' : 'info',
   );
-  const labFile = await readLab(await locateLabFile(program));
+  const labFile = await readLabFile(program, await locateLabFile(program));
   if (rehearsalState === undefined)
     return await serveOptionsOnHardware(program, labFile, { boot: true, waitsForHosts: true, log });
-  const blueprint = resolveBlueprint(labFile.lab, { rehearsal: true });
-  return await serveOptionsInRehearsal(program, blueprint, rehearsalState, log);
+  const lab = shapeLab(labFile.lab, await readRehearsalShape(rehearsalState));
+  const blueprint = resolveBlueprint(lab, { rehearsal: true });
+  return await serveOptionsInRehearsal(program, { blueprint, labDirectory: labFile.directory }, rehearsalState, log);
 }

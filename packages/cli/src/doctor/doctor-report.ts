@@ -1,7 +1,7 @@
 // What `doctor` found, for a person: what blocks, then what is nice to fix, then what is fine. Pure.
 import type { LabwrightError } from '@labwright/core/errors/error';
 import { formatAdvice, paint, plural, wrap, type Paint, type TextStyle } from '../render/text.ts';
-import { displayWidth } from '../render/width.ts';
+import { displayWidth } from '@labwright/core/text/width';
 
 /** 'note' is to know only: nothing is wrong. */
 type Verdict = 'blocks' | 'nice' | 'note' | 'fine';

@@ -24,7 +24,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { exitCodes, type GlobalOptions, type Program } from '../program.ts';
 import { makeScreen } from '../render/screen.test-data.ts';
 import { checkBootPorts, checkPlaces, listBootPlaces, missingAddress } from './boot-ports.ts';
-import { checkProxmox, explainLogin, judgeSilence, privilegeNeeds } from './proxmox-check.ts';
+import { privilegeNeeds } from '../privilege-needs.ts';
+import { checkProxmox, explainLogin, judgeSilence } from './proxmox-check.ts';
 import { checkRoot, judgePrograms, judgeRoom } from './this-computer.ts';
 import { fetchFingerprint, storeFile, trustHost } from './trust.ts';
 

@@ -10,11 +10,12 @@ import {
   formatPveumLines,
   privilegesFor,
   type Login,
-  type PrivilegeNeeds,
   type PrivilegeReport,
 } from '@labwright/drivers/proxmox/privileges';
 import type { TlsPolicy } from '@labwright/drivers/proxmox/tls-pin';
+import { privilegeNeeds } from '../privilege-needs.ts';
 import type { Program } from '../program.ts';
+import { makeWait } from '../render/waiting.ts';
 import { findingOf, type Finding } from './doctor-report.ts';
 
 export interface ProxmoxAccess {
@@ -24,19 +25,6 @@ export interface ProxmoxAccess {
 
 const blocked = 'labwright plan, labwright up';
 const onHost = 'as root on one of the hosts';
-
-/** What the lab asks of Proxmox, as far as privileges depend on it. */
-export function privilegeNeeds({ machines, network, proxmox }: Blueprint): PrivilegeNeeds {
-  const { bridge, vlan } = network;
-  return {
-    vmIds: machines.map((machine) => machine.vmId),
-    storages: [proxmox.storage, ...machines.map((machine) => machine.storage)],
-    networks: [{ bridge, ...(vlan === undefined ? {} : { vlan }) }],
-    startOrder: machines.some((machine) => machine.startOrder !== undefined),
-    // Machines say themselves when they are ready; no guest agent is asked.
-    guestAgent: false,
-  };
-}
 
 /** The secret is missing or not accepted: every line that makes a login, with exactly the rights the lab needs. */
 export function explainLogin(blueprint: Blueprint, error: LabwrightError): Finding {
@@ -63,7 +51,8 @@ export async function checkProxmox(
   for (const host of blueprint.hosts) {
     const connection = connectTo(program, blueprint, host, access);
     try {
-      const { version } = await connection.request(versionCall(), { signal: program.interrupt, tries: 1 });
+      const wait = makeWait(program, `waiting for Proxmox host ${host.name} (${host.address})`);
+      const { version } = await wait(() => connection.request(versionCall(), { signal: program.interrupt, tries: 1 }));
       findings.push({ verdict: 'fine', what: `${host.name} (${host.address}) answers: Proxmox VE ${version}` });
       isPrivileged ??= await askPrivileges(program, blueprint, connection, access.credentials);
     } catch (thrown) {

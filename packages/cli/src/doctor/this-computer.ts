@@ -1,7 +1,8 @@
 // What a rehearsal needs of this computer: programs, rights, room on disk and in memory.
-import { access, constants, stat, statfs } from 'node:fs/promises';
-import { delimiter, dirname, join } from 'node:path';
-import { imagePrograms, type HostProgram } from '@labwright/images/host-programs';
+import { access, constants, readdir, stat, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { asLabwrightError } from '@labwright/core/errors/error';
+import { findMissingPrograms, imagePrograms, type HostProgram } from '@labwright/images/host-programs';
 import type { Environment } from '../folders.ts';
 import type { Program } from '../program.ts';
 import { networkPrograms } from '../rehearsal/start.ts';
@@ -12,21 +13,22 @@ const neededGiB = { disk: 4, memory: 4 };
 const rehearse = 'labwright rehearse';
 
 export async function checkComputer(program: Program): Promise<readonly Finding[]> {
-  const [programs, disk, kvm] = await Promise.all([
+  const { cache, state } = program.folders;
+  const [programs, stateFolder, cacheFolder, disk, kvm] = await Promise.all([
     checkPrograms(program.environment),
-    checkDisk(program.folders.cache),
+    checkFolder('state', state),
+    checkFolder('cache', cache),
+    checkDisk(cache),
     checkKvm(),
   ]);
-  return [programs, checkRoot(process.getuid?.() === 0), disk, checkMemory(process.availableMemory()), kvm];
+  const root = checkRoot(process.getuid?.() === 0);
+  const memory = checkMemory(process.availableMemory());
+  return [programs, root, stateFolder, cacheFolder, disk, memory, kvm].filter((finding) => finding !== undefined);
 }
 
 async function checkPrograms(environment: Environment): Promise<Finding> {
   const needed = [...imagePrograms, ...networkPrograms];
-  const isThere = await Promise.all(needed.map((each) => isInstalled(each, environment)));
-  return judgePrograms(
-    needed,
-    needed.filter((_, at) => isThere[at] !== true),
-  );
+  return judgePrograms(needed, await findMissingPrograms(needed, { environment }));
 }
 
 export function judgePrograms(needed: readonly HostProgram[], missing: readonly HostProgram[]): Finding {
@@ -42,13 +44,6 @@ export function judgePrograms(needed: readonly HostProgram[], missing: readonly 
   };
 }
 
-async function isInstalled({ program }: HostProgram, environment: Environment): Promise<boolean> {
-  // sbin is not in every user's path, and is where some of these live.
-  const folders = [...(environment['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'].filter((each) => each !== '');
-  const found = await Promise.all(folders.map((folder) => mayUse(join(folder, program), constants.X_OK)));
-  return found.includes(true);
-}
-
 export function checkRoot(isRoot: boolean): Finding {
   if (isRoot) return { verdict: 'fine', what: 'root: may make network namespaces and listen on ports below 1024' };
   return {
@@ -60,11 +55,53 @@ export function checkRoot(isRoot: boolean): Finding {
   };
 }
 
-async function checkDisk(cache: string): Promise<Finding> {
-  let folder = cache;
-  while (!(await exists(folder)) && dirname(folder) !== folder) folder = dirname(folder);
-  const { bavail, bsize } = await statfs(folder);
-  return judgeRoom('disk', bavail * bsize, cache);
+const folderUses = {
+  state: { variable: 'XDG_STATE_HOME', what: 'what labs remember', blocks: 'every command about a lab' },
+  cache: { variable: 'XDG_CACHE_HOME', what: 'images and programs', blocks: `${rehearse}, labwright serve` },
+} as const;
+
+/** A folder can be used when it, or the nearest one above that exists, can be written to. */
+async function checkFolder(kind: keyof typeof folderUses, path: string): Promise<Finding | undefined> {
+  const { variable, what, blocks } = folderUses[kind];
+  try {
+    const folder = await findExisting(path);
+    if (!(await stat(folder)).isDirectory()) await readdir(folder);
+    await access(folder, constants.W_OK | constants.X_OK);
+    return kind === 'state' ? { verdict: 'fine', what: `state: ${path}` } : undefined;
+  } catch (thrown) {
+    const { why, message } = asLabwrightError(thrown);
+    return {
+      verdict: 'blocks',
+      what: `the folder for ${what} cannot be used: ${path}`,
+      why: why ?? message,
+      blocks,
+      advice: ['make it a folder you may write to', `or set ${variable} to one`],
+    };
+  }
+}
+
+async function findExisting(path: string): Promise<string> {
+  let folder = path;
+  for (;;) {
+    try {
+      await stat(folder);
+      return folder;
+    } catch (error) {
+      const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+      if (!isMissing || dirname(folder) === folder) throw error;
+      folder = dirname(folder);
+    }
+  }
+}
+
+/** Nothing when there is no telling: the finding about the folder says why. */
+async function checkDisk(cache: string): Promise<Finding | undefined> {
+  try {
+    const { bavail, bsize } = await statfs(await findExisting(cache));
+    return judgeRoom('disk', bavail * bsize, cache);
+  } catch {
+    return undefined;
+  }
 }
 
 function checkMemory(bytes: number): Finding {
@@ -104,15 +141,6 @@ async function checkKvm(): Promise<Finding> {
 async function mayUse(path: string, mode: number): Promise<boolean> {
   try {
     await access(path, mode);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
     return true;
   } catch {
     return false;

@@ -6,21 +6,32 @@ import { fileURLToPath } from 'node:url';
 import { prefixLength, type Ipv4 } from '@labwright/core/addresses/ipv4';
 import type { Blueprint } from '@labwright/core/blueprint/blueprint';
 import { formatSshConfig } from '@labwright/core/identity/ssh-config';
+import type { Lab } from '@labwright/core/lab/lab-schema';
 import { randomHex, type Random } from '@labwright/core/ports/random';
-import { formatResolverConfig } from '@labwright/rehearsal/gateway/resolver';
+import { writeGateway } from '@labwright/rehearsal/gateway/gateway-device';
+import type { ResolverName } from '@labwright/rehearsal/gateway/resolver';
 import { writeLaptopFiles } from '@labwright/rehearsal/keeper/laptop';
-import { topologyFile, type Topology } from '@labwright/rehearsal/lab/topology';
-import type { TopologyInput } from '@labwright/rehearsal/proxmox/topology';
+import { topologyFile, type DeviceInput, type TopologyInput } from '@labwright/rehearsal/lab/topology';
+import { writeLaptop } from '@labwright/rehearsal/laptop/laptop-device';
+import type { TopologyInput as ProxmoxTopology } from '@labwright/rehearsal/proxmox/topology';
 import { ensureCertificates } from '@labwright/rehearsal/proxmox/tls';
+import { privilegeNames } from '../privilege-needs.ts';
+import { writeNasDevices, type RehearsedNas } from './nas-in-rehearsal.ts';
 import { serveSocket } from './record.ts';
+import { listPossibleControlPlanes } from './rehearsed-lab.ts';
+import { writeSecretSeed } from './rehearsed-secret.ts';
 
 export interface RehearsalPlan {
+  /** In the shape it is rehearsed in, as the blueprint. */
+  readonly lab: Lab;
   readonly blueprint: Blueprint;
   readonly labFile: string;
   readonly stateDirectory: string;
   readonly cacheDirectory: string;
-  /** Debian root with QEMU, firmware, iPXE and unbound. */
+  /** Debian root with QEMU, firmware, iPXE, unbound and HAProxy. */
   readonly toolsRoot: string;
+  /** Debian root of the NAS; undefined when none is rehearsed. */
+  readonly nasRoot?: string;
   readonly laptopAddress: Ipv4;
   readonly random: Random;
 }
@@ -37,14 +48,14 @@ export function rehearsalFiles(stateDirectory: string) {
     proxmoxSecret: join(stateDirectory, 'proxmox-token'),
     knownHosts: join(stateDirectory, 'serve', 'known_hosts'),
     sshIdentity: join(stateDirectory, 'serve', 'ssh_ed25519'),
-    resolver: join(stateDirectory, 'unbound.conf'),
+    nas: join(stateDirectory, 'nas'),
     proxmox: join(stateDirectory, 'proxmox'),
     proxmoxTopology: join(stateDirectory, 'proxmox', 'topology.json'),
   };
 }
 
 /** Writes everything the keeper and its processes read. The state directory is new and the user's alone. */
-export async function writeRehearsal(plan: RehearsalPlan): Promise<void> {
+export async function writeRehearsal(plan: RehearsalPlan): Promise<Pick<RehearsedNas, 'hostKeys'>> {
   const { blueprint, stateDirectory } = plan;
   const files = rehearsalFiles(stateDirectory);
   for (const directory of [files.serveState, files.proxmox]) await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -52,7 +63,6 @@ export async function writeRehearsal(plan: RehearsalPlan): Promise<void> {
   await writeFile(files.proxmoxSecret, `${secret}\n`, { mode: 0o600 });
   await chmod(files.proxmoxSecret, 0o600);
   await writeJson(files.proxmoxTopology, await makeProxmoxTopology(plan, secret));
-  await writeFile(files.resolver, formatResolver(blueprint));
   await writeLaptopFiles(stateDirectory, {
     resolver: blueprint.network.resolvers[0] ?? blueprint.network.gateway,
     searchDomain: blueprint.domain,
@@ -63,12 +73,16 @@ export async function writeRehearsal(plan: RehearsalPlan): Promise<void> {
       domain: blueprint.domain,
     }),
   });
-  await writeJson(topologyFile(stateDirectory), makeTopology(plan));
+  await writeSecretSeed(stateDirectory, plan.random);
+  const { devices, hostKeys } = await writeNasDevices(plan);
+  await writeJson(topologyFile(stateDirectory), await writeDevices(plan, devices));
+  return { hostKeys };
 }
 
-function makeTopology(plan: RehearsalPlan): Topology {
-  const { blueprint, stateDirectory, toolsRoot } = plan;
-  const { network } = blueprint;
+/** The topology, once every device has its files. */
+async function writeDevices(plan: RehearsalPlan, nasDevices: readonly DeviceInput[]): Promise<TopologyInput> {
+  const { blueprint, stateDirectory } = plan;
+  const { network, cluster } = blueprint;
   const files = rehearsalFiles(stateDirectory);
   const node = [process.execPath, '--disable-warning=ExperimentalWarning'];
   return {
@@ -77,11 +91,7 @@ function makeTopology(plan: RehearsalPlan): Topology {
     stateDirectory,
     prefixLength: prefixLength(network.cidr),
     devices: [
-      {
-        name: 'gateway',
-        address: network.gateway,
-        processes: [{ name: 'unbound', command: ['sh', '-euc', runUnbound, 'sh', files.resolver, toolsRoot] }],
-      },
+      await writeGatewayOf(plan),
       ...blueprint.hosts.map((host) => ({
         name: host.name,
         address: host.address,
@@ -107,24 +117,23 @@ function makeTopology(plan: RehearsalPlan): Topology {
           },
         ],
       },
-      { name: 'laptop', address: plan.laptopAddress, gateway: network.gateway, processes: [] },
+      ...nasDevices,
+      await writeLaptop({
+        address: plan.laptopAddress,
+        gateway: network.gateway,
+        directory: stateDirectory,
+        tree: plan.toolsRoot,
+        ...(cluster && { loopback: { address: cluster.endpoint.address, port: cluster.endpoint.port } }),
+      }),
     ],
   };
 }
-
-// Its configuration is laid over the package's own for this process alone; the root in the cache stays as it is.
-const runUnbound = `
-mount --make-rprivate /
-mount --bind "$1" "$2/etc/unbound/unbound.conf"
-mount --rbind /dev "$2/dev"
-exec chroot "$2" unbound -d
-`;
 
 export function proxmoxControlSocket(stateDirectory: string, host: string): string {
   return join(rehearsalFiles(stateDirectory).proxmox, 'hosts', host, 'control.sock');
 }
 
-async function makeProxmoxTopology(plan: RehearsalPlan, secret: string): Promise<TopologyInput> {
+async function makeProxmoxTopology(plan: RehearsalPlan, secret: string): Promise<ProxmoxTopology> {
   const { blueprint, stateDirectory, toolsRoot } = plan;
   const { proxmox } = rehearsalFiles(stateDirectory);
   const certificates = await ensureCertificates(
@@ -147,7 +156,8 @@ async function makeProxmoxTopology(plan: RehearsalPlan, secret: string): Promise
     })),
     certificateAuthorityFile: certificates.authorityFile,
     storages: [...storages].map((id) => ({ id, type: 'lvmthin', content: ['images', 'rootdir'], totalGiB: 500 })),
-    users: [{ id: 'labwright@pve', acl: [{ path: '/', privileges: [...labwrightPrivileges] }] }],
+    // No more than `doctor` has its user grant, so a missing one shows here first.
+    users: [{ id: 'labwright@pve', acl: [{ path: '/', privileges: [...privilegeNames(blueprint)] }] }],
     tokens: [
       {
         id: rehearsalTokenId,
@@ -159,37 +169,37 @@ async function makeProxmoxTopology(plan: RehearsalPlan, secret: string): Promise
   };
 }
 
-// The role `doctor` has its user make; the rehearsal grants no more, so a missing one shows here first.
-const labwrightPrivileges = [
-  'VM.Allocate',
-  'VM.Audit',
-  'VM.Config.CPU',
-  'VM.Config.Disk',
-  'VM.Config.HWType',
-  'VM.Config.Memory',
-  'VM.Config.Network',
-  'VM.Config.Options',
-  'VM.Console',
-  'VM.PowerMgmt',
-  'Datastore.Audit',
-  'Datastore.AllocateSpace',
-  'SDN.Use',
-  'Sys.Audit',
-  'Sys.Modify',
-] as const;
-
-function formatResolver(blueprint: Blueprint): string {
-  const { network, hosts, machines, netboot, domain } = blueprint;
-  return formatResolverConfig({
-    address: network.gateway,
-    network: network.cidr,
-    domain,
-    names: [
-      { name: 'gateway', address: network.gateway },
-      { name: 'labwright', address: netboot.address },
-      ...hosts.map(({ name, address }) => ({ name, address })),
-      ...machines.map(({ name, address }) => ({ name, address })),
-    ],
+async function writeGatewayOf({ lab, blueprint, stateDirectory, toolsRoot }: RehearsalPlan): Promise<DeviceInput> {
+  const { network, hosts, machines, netboot, domain, cluster, nas, services } = blueprint;
+  const named = (things: readonly ResolverName[]): ResolverName[] =>
+    things.map(({ name, address }) => ({ name, address }));
+  // The blueprint has the domain in some names, the resolver in none.
+  const short = (name: string): string => (name.endsWith(`.${domain}`) ? name.slice(0, -domain.length - 1) : name);
+  return await writeGateway({
+    directory: stateDirectory,
+    tree: toolsRoot,
+    resolver: {
+      address: network.gateway,
+      network: network.cidr,
+      domain,
+      names: [
+        { name: 'gateway', address: network.gateway },
+        { name: 'labwright', address: netboot.address },
+        ...named(hosts),
+        ...named(machines),
+        ...named(nas),
+        ...named(services),
+        ...(cluster === undefined ? [] : [{ name: short(cluster.endpoint.name), address: cluster.endpoint.address }]),
+      ],
+    },
+    ...(cluster && {
+      balancer: {
+        address: cluster.endpoint.address,
+        port: cluster.endpoint.port,
+        serverName: cluster.endpoint.name,
+        controlPlanes: listPossibleControlPlanes(lab),
+      },
+    }),
   });
 }
 

@@ -1,5 +1,6 @@
 // How `serve` is set up in a rehearsal: everything it needs lies in the rehearsal's state.
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Blueprint } from '@labwright/core/blueprint/blueprint';
 import type { Log } from '@labwright/core/ports/log';
 import { Secret } from '@labwright/core/ports/secret';
@@ -7,10 +8,11 @@ import type { ServeOptions } from '@labwright/daemon/serve';
 import type { Program } from '../program.ts';
 import { rehearsalFiles, rehearsalTokenId } from './lab-in-rehearsal.ts';
 import { serveSocket } from './record.ts';
+import { readRehearsedSecret } from './rehearsed-secret.ts';
 
 export async function serveOptionsInRehearsal(
   program: Program,
-  blueprint: Blueprint,
+  { blueprint, labDirectory }: { readonly blueprint: Blueprint; readonly labDirectory: string },
   stateDirectory: string,
   log: Log,
 ): Promise<ServeOptions> {
@@ -23,6 +25,16 @@ export async function serveOptionsInRehearsal(
     stateDirectory: files.serveState,
     cacheDirectory: program.folders.cache,
     socket: serveSocket(stateDirectory),
+    clusterKeys: {
+      file: join(files.serveState, 'cluster-keys.age'),
+      identity: { kind: 'file', path: join(files.serveState, 'identity'), isMadeWhenMissing: true },
+      alsoOpened: [],
+    },
+    serviceSources: {
+      directory: labDirectory,
+      environment: program.environment,
+      readSecret: async (reference) => await readRehearsedSecret(stateDirectory, reference),
+    },
     boot: true,
     waitsForHosts: true,
     clock: program.clock,

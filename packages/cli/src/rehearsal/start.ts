@@ -4,21 +4,29 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { ipv4FromNumber, ipv4ToNumber, cidrRange, rangeContains, type Ipv4 } from '@labwright/core/addresses/ipv4';
 import type { Blueprint } from '@labwright/core/blueprint/blueprint';
+import { resolveBlueprint } from '@labwright/core/blueprint/resolve-blueprint';
+import { devicesOf } from '@labwright/core/lab/checks/check-addresses';
+import type { Lab } from '@labwright/core/lab/lab-schema';
 import { LabwrightError } from '@labwright/core/errors/error';
+import { ensureLabImages } from '@labwright/daemon/boot-images';
 import { ensureBootLoaders } from '@labwright/images/boot-loaders';
-import { ensureDebianImage } from '@labwright/images/debian/debian-image';
 import { ensureDebianRoot } from '@labwright/images/debian-root';
 import { ensureHostPrograms, imagePrograms } from '@labwright/images/host-programs';
 import type { KeeperStatus } from '@labwright/rehearsal/keeper/keeper';
 import { endRehearsal, startKeeper } from '@labwright/rehearsal/keeper/namespaces';
 import { keeperSocket } from '@labwright/rehearsal/lab/topology';
+import { openLoopbackSocket, type LoopbackSocket } from '@labwright/rehearsal/laptop/loopback';
 import type { Program } from '../program.ts';
 import { writeRehearsal } from './lab-in-rehearsal.ts';
+import { isNasRehearsed } from './nas-in-rehearsal.ts';
 import { writeRecord } from './record.ts';
-import { toolPackages } from './tool-packages.ts';
+import type { RehearsalShape } from './rehearsed-lab.ts';
+import { nasPackages, toolPackages } from './tool-packages.ts';
 
 export interface RehearsalStart {
-  readonly blueprint: Blueprint;
+  /** As `shapeLab` makes it of the lab file's. */
+  readonly lab: Lab;
+  readonly shape: RehearsalShape;
   readonly labFile: string;
   readonly stateDirectory: string;
 }
@@ -34,31 +42,55 @@ const pollMs = 50;
 
 /** Ends with every device up and `serve` answering. Whatever it started is gone again when it throws. */
 export async function startRehearsal(program: Program, start: RehearsalStart): Promise<void> {
-  const { stateDirectory } = start;
+  const { stateDirectory, lab } = start;
   assertShortPath(stateDirectory);
-  const toolsRoot = await buildImages(program);
+  const blueprint = resolveBlueprint(lab, { rehearsal: true });
+  const roots = await buildImages(program, lab, blueprint);
   await rm(stateDirectory, { recursive: true, force: true });
   await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
-  await writeRehearsal({
+  const { hostKeys } = await writeRehearsal({
     ...start,
+    ...roots,
+    blueprint,
     cacheDirectory: program.folders.cache,
-    toolsRoot,
-    laptopAddress: findFreeAddress(start.blueprint),
+    laptopAddress: findFreeAddress(lab, blueprint),
     random: program.random,
   });
+  // Opened here, in the user's own network, and handed down.
+  const loopback = blueprint.cluster === undefined ? undefined : await openLoopbackSocket(stateDirectory);
+  try {
+    await runKeeper(program, { ...start, shape: { ...start.shape, nasHostKeys: hostKeys } }, loopback);
+  } finally {
+    await loopback?.close();
+  }
+}
+
+async function runKeeper(
+  program: Program,
+  { stateDirectory, labFile, shape }: RehearsalStart,
+  loopback: LoopbackSocket | undefined,
+): Promise<void> {
   await writeRecord(stateDirectory, {
     version: 1,
     directory: program.directory,
-    labFile: start.labFile,
+    labFile,
     startedAt: program.clock.now(),
+    ...shape,
+    ...(loopback === undefined ? {} : { apiPort: loopback.port }),
   });
   const log = join(stateDirectory, 'keeper.log');
-  const keeper = startKeeper(stateDirectory, ['--disable-warning=ExperimentalWarning'], log);
+  const keeper = startKeeper({
+    stateDirectory,
+    nodeArguments: ['--disable-warning=ExperimentalWarning'],
+    logFile: log,
+    descriptors: loopback === undefined ? [] : [loopback.descriptor],
+  });
   const died = new Promise<'died'>((resolve) => {
     keeper.once('exit', () => resolve('died'));
     keeper.once('error', () => resolve('died'));
   });
   try {
+    await loopback?.close();
     await waitUntilReady(program, stateDirectory, died, log);
   } catch (error) {
     await stopRehearsal(stateDirectory, new AbortController().signal);
@@ -73,7 +105,11 @@ export async function stopRehearsal(stateDirectory: string, signal: AbortSignal)
   return ended;
 }
 
-async function buildImages(program: Program): Promise<string> {
+async function buildImages(
+  program: Program,
+  lab: Lab,
+  blueprint: Blueprint,
+): Promise<{ toolsRoot: string; nasRoot?: string }> {
   const context = {
     cacheDir: program.folders.cache,
     signal: program.interrupt,
@@ -81,12 +117,13 @@ async function buildImages(program: Program): Promise<string> {
   };
   await ensureHostPrograms([...imagePrograms, ...networkPrograms], { ...context, environment: program.environment });
   // Side by side: downloading and unpacking overlap well on two cores.
-  const [tools] = await Promise.all([
+  const [tools, nas] = await Promise.all([
     ensureDebianRoot({ name: 'tools', packages: toolPackages }, context),
-    ensureDebianImage(context),
+    isNasRehearsed(lab) ? ensureDebianRoot({ name: 'nas', packages: nasPackages }, context) : undefined,
+    ensureLabImages(blueprint, context),
     ensureBootLoaders(context),
   ]);
-  return tools.directory;
+  return { toolsRoot: tools.directory, ...(nas === undefined ? {} : { nasRoot: nas.directory }) };
 }
 
 async function waitUntilReady(
@@ -139,12 +176,12 @@ async function startFailure(why: string, log: string): Promise<LabwrightError> {
 }
 
 /** The laptop's own address: the first free one from the end of the network. */
-function findFreeAddress(blueprint: Blueprint): Ipv4 {
-  const { network, hosts, netboot, machines } = blueprint;
-  const taken = new Set<string>([
+function findFreeAddress(lab: Lab, { network, netboot, machines, cluster }: Blueprint): Ipv4 {
+  const taken = new Set<string | undefined>([
     network.gateway,
     netboot.address,
-    ...hosts.map((host) => host.address),
+    cluster?.endpoint.address,
+    ...devicesOf(lab).map((device) => device.address),
     ...machines.map((machine) => machine.address),
   ]);
   const range = cidrRange(network.cidr);

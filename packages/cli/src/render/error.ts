@@ -1,7 +1,7 @@
 // An error on the terminal: what, where, why, the last log lines, and how to fix it, in that order.
 import type { ErrorJson } from '@labwright/core/errors/error';
 import { formatAdvice, paint, wrap, type TextStyle } from './text.ts';
-import { displayWidth, printable, takeColumns } from './width.ts';
+import { displayWidth, printable, takeColumns } from '@labwright/core/text/width';
 
 const labelWidth = 10;
 

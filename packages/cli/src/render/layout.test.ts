@@ -14,7 +14,7 @@ import { makePlan, makeStep, stepsOfNew } from './sample-plan.test-data.ts';
 import { makeHeldClock, makeScreen } from './screen.test-data.ts';
 import { formatStatus } from './status.ts';
 import { formatAdvice, formatDuration, wrap } from './text.ts';
-import { displayWidth, fit, fitMiddle } from './width.ts';
+import { displayWidth, fit, fitMiddle } from '@labwright/core/text/width';
 
 const anyText = fc.string({ unit: 'binary', maxLength: 200 });
 const columns = fc.integer({ min: 40, max: 160 });

@@ -1,7 +1,7 @@
 // Lists of machines: a sign, a name and what belongs to it, in columns. Names may be 63 characters long and machines
 // hundreds, and 80 columns still suffice.
 import { paint, wrap, type Paint, type TextStyle } from './text.ts';
-import { displayWidth, fit, padColumns } from './width.ts';
+import { displayWidth, fit, padColumns } from '@labwright/core/text/width';
 
 export interface Row {
   readonly sign: string;

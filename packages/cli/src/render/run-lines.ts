@@ -4,7 +4,7 @@ import type { LabEvent, RunEndedEvent } from '@labwright/core/events/event';
 import { formatError } from './error.ts';
 import { estimateLeftMs, isMoreToCome, type RunningStep, type RunState } from './run-state.ts';
 import { formatDuration, formatEstimate, hang, paint, plural, wrap, type Paint, type TextStyle } from './text.ts';
-import { fit, fitMiddle, padColumns } from './width.ts';
+import { fit, fitMiddle, padColumns } from '@labwright/core/text/width';
 
 /** With more steps than this a person who watches is told of things, not of each step. */
 const manySteps = 60;

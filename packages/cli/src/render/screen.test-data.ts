@@ -2,7 +2,7 @@
 // sequences the renderer uses, breaks lines at its width and scrolls at its height, as a real one does.
 import type { Clock } from '@labwright/core/ports/clock';
 import type { Terminal } from '../terminal.ts';
-import { displayWidth } from './width.ts';
+import { displayWidth } from '@labwright/core/text/width';
 
 export interface Screen extends Terminal {
   /** Every line that was ever on it, those scrolled away first. */

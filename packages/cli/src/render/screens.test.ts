@@ -144,7 +144,11 @@ describe.each(Object.entries(sizes))('at %s', (size, given) => {
       machine(101 + at, (states as Record<number, MachineStatus['state']>)[101 + at] ?? 'ready', `pve${(at % 3) + 1}`),
     );
     const view = { ...style, isFull: false, timeZone: 'UTC' };
-    const text = formatStatus(status(small), view) + formatStatus(status(large), view);
+    const services: LabStatus['services'] = [
+      { name: 'mariadb', place: '10.1.0.20:3306', state: 'well', words: '11.8.3-MariaDB' },
+      { name: 'photos', place: '10.1.0.20:2283', state: 'unreachable', words: 'connect ECONNREFUSED' },
+    ];
+    const text = formatStatus({ ...status(small), services }, view) + formatStatus(status(large), view);
     expect(text).toBe(golden('status', size, text));
   });
 

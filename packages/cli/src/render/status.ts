@@ -1,5 +1,7 @@
 // The lab in one screen: hosts, then machines; what is not as it should be is never lost among what is.
 import type { LabStatus, MachineStatus } from '@labwright/core/contract/contract';
+import { formatClusterHead } from './cluster.ts';
+import { outsideServiceRow } from './outside-service.ts';
 import { formatNames, groupNeighbours, layoutRows, longList, stemOf, type Row } from './rows.ts';
 import { plural, wrap, type Paint, type TextStyle } from './text.ts';
 
@@ -24,7 +26,11 @@ export function formatStatus(status: LabStatus, view: StatusView): string {
     timeStyle: 'medium',
     ...(view.timeZone === undefined ? {} : { timeZone: view.timeZone }),
   }).format(status.asOf);
-  const isFine = ready === status.machines.length && status.hosts.every((host) => host.online);
+  const { services = [] } = status;
+  const isFine =
+    ready === status.machines.length &&
+    status.hosts.every((host) => host.online) &&
+    services.every(({ state }) => state === 'well');
   const all = plural(status.machines.length, 'machine');
   const head = `${isFine ? 'fine' : 'not all is up'} · ${ready} of ${all} ready · as of ${time}`;
   return [
@@ -32,6 +38,12 @@ export function formatStatus(status: LabStatus, view: StatusView): string {
     ...layoutRows(status.hosts.map(hostRow), view),
     ...(status.machines.length > 0 ? [''] : []),
     ...layoutRows(machineRows(status.machines, view), view),
+    ...(status.cluster === undefined ? [] : ['', ...formatClusterHead(status.cluster, view)]),
+    ...(services.length > 0 ? [''] : []),
+    ...layoutRows(
+      services.map((service) => outsideServiceRow(service, view)),
+      view,
+    ),
     '',
   ].join('\n');
 }

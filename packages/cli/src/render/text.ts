@@ -1,6 +1,6 @@
 // Words and figures as every screen writes them.
 import { styleText } from 'node:util';
-import { displayWidth, padColumns, printable, takeColumns } from './width.ts';
+import { displayWidth, padColumns, printable, takeColumns } from '@labwright/core/text/width';
 
 /** What text may look like where it goes. */
 export interface TextStyle {

@@ -1,7 +1,14 @@
 // The other end of the socket: asks a running Labwright as if the lab were open here.
 import { request, type IncomingMessage } from 'node:http';
+import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
-import { paths, type Intent, type LabStatus } from '@labwright/core/contract/contract';
+import {
+  paths,
+  type CertificatesStatus,
+  type ClusterLoginAnswer,
+  type Intent,
+  type LabStatus,
+} from '@labwright/core/contract/contract';
 import { LabwrightError, type ErrorJson } from '@labwright/core/errors/error';
 import type { LabEvent } from '@labwright/core/events/event';
 import type { Plan } from '@labwright/core/plan/plan';
@@ -19,6 +26,11 @@ export interface RemoteRun {
 export interface LabClient {
   status(signal: AbortSignal): Promise<LabStatus>;
   plan(intent: Intent, signal: AbortSignal): Promise<Plan>;
+  /** Throws LW0002 when there is no such plan. */
+  savedPlan(id: string, signal: AbortSignal): Promise<Plan>;
+  /** A new login for a person, with its private key. Throws LW0002 when there is no cluster. */
+  clusterLogin(signal: AbortSignal): Promise<ClusterLoginAnswer>;
+  clusterCertificates(signal: AbortSignal): Promise<CertificatesStatus>;
   run(run: RemoteRun): Promise<{ readonly outcome: string; readonly errors: readonly ErrorJson[] }>;
 }
 
@@ -35,6 +47,11 @@ export function makeLabClient(socketPath: string): LabClient {
   return {
     status: async (signal) => await ask<LabStatus>('GET', paths.status, undefined, signal),
     plan: async (intent, signal) => await ask<Plan>('POST', paths.plan, intent, signal),
+    savedPlan: async (id, signal) =>
+      await ask<Plan>('GET', `${paths.plan}/${encodeURIComponent(id)}`, undefined, signal),
+    clusterLogin: async (signal) => await ask<ClusterLoginAnswer>('POST', paths.clusterLogin, {}, signal),
+    clusterCertificates: async (signal) =>
+      await ask<CertificatesStatus>('GET', paths.clusterCertificates, undefined, signal),
     run: async ({ planId, ticket, emit, interrupt, signal }) => {
       const path = `${paths.runs}/${ticket}`;
       const body = JSON.stringify({ plan: planId });
@@ -100,7 +117,11 @@ function unreachable(socketPath: string, why: string, cause?: unknown): Labwrigh
     what: 'the Labwright that should run here does not answer',
     where: { socket: socketPath },
     why,
-    fix: ['labwright rehearse stop, then labwright rehearse', 'or look at its log beside the socket'],
+    fix: [
+      'labwright serve   on hardware: start it again where it ran',
+      `ls ${dirname(socketPath)}   in a rehearsal: its logs are there`,
+      'labwright rehearse stop   ends the rehearsal and removes its machines; then labwright rehearse',
+    ],
     cause,
   });
 }

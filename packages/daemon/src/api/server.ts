@@ -6,6 +6,7 @@ import type { LabEvent } from '@labwright/core/events/event';
 import type { Log } from '@labwright/core/ports/log';
 import { Hono } from 'hono';
 import { stream } from 'hono/streaming';
+import type { ClusterArea } from '../cluster/cluster-area.ts';
 import type { EventBus } from '../event-bus.ts';
 import type { LabService } from '../lab-service.ts';
 
@@ -16,12 +17,14 @@ export type RunEnd =
 
 export interface ApiOptions {
   readonly service: LabService;
+  /** Absent for a lab without one. */
+  readonly cluster?: ClusterArea;
   readonly bus: EventBus;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
 
-export function makeApi({ service, bus, log, signal }: ApiOptions): Hono {
+export function makeApi({ service, cluster, bus, log, signal }: ApiOptions): Hono {
   const api = new Hono();
   // The interrupts of runs under way, by the client's own name for its run.
   const interrupts = new Map<string, AbortController>();
@@ -39,6 +42,19 @@ export function makeApi({ service, bus, log, signal }: ApiOptions): Hono {
     if (!intent.success) throw new LabwrightError('LW0002', { what: 'the request to plan has not the expected form' });
     return context.json(await service.plan(intent.data, context.req.raw.signal));
   });
+  api.get(`${paths.plan}/:id`, (context) => context.json(service.getSavedPlan(context.req.param('id'))));
+  const getCluster = (): ClusterArea => {
+    if (cluster !== undefined) return cluster;
+    throw new LabwrightError('LW0002', {
+      what: 'this lab has no cluster',
+      why: 'its lab file has no section kubernetes',
+      fix: ['labwright config show --resolved'],
+    });
+  };
+  api.post(paths.clusterLogin, async (context) => context.json(await getCluster().makeLogin(context.req.raw.signal)));
+  api.get(paths.clusterCertificates, async (context) =>
+    context.json(await getCluster().certificates(context.req.raw.signal)),
+  );
   api.post(`${paths.runs}/:ticket`, async (context) => {
     const request = runRequest.safeParse(await context.req.json().catch(() => undefined));
     if (!request.success) throw new LabwrightError('LW0002', { what: 'the request to run has not the expected form' });

@@ -8,7 +8,9 @@ import { access, mkdir, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { keeperSocket, type Device, type DeviceProcess, type Topology } from '../lab/topology.ts';
+import { enterDeviceRoot, makeDeviceRoot } from '../lan/device-root.ts';
 import { makeNetwork } from '../lan/network.ts';
+import { isListening } from './listening.ts';
 
 export interface ProcessStatus {
   readonly device: string;
@@ -37,6 +39,7 @@ export async function keep(topology: Topology, options: KeeperOptions, signal: A
   const statuses = new Map<string, ProcessStatus>();
   await mkdir(`${topology.stateDirectory}/logs`, { recursive: true });
   await makeNetwork(topology);
+  for (const { name, root } of topology.devices) if (root !== undefined) await makeDeviceRoot(name, root);
   options.log('the LAN is up');
   const server = await listen(topology, () => ({ lab: topology.lab, processes: [...statuses.values()] }));
   const services = topology.devices.flatMap((device) =>
@@ -77,7 +80,7 @@ async function keepProcess(
     const stop = (): void => void child.kill('SIGTERM');
     signal.addEventListener('abort', stop, { once: true });
     const gone = new AbortController();
-    const ready = watchReady(process, gone.signal).then((isReady) => isReady && set('running', restarts));
+    const ready = watchReady(process, child.pid, gone.signal).then((isReady) => isReady && set('running', restarts));
     await ended;
     gone.abort();
     await ready;
@@ -87,26 +90,35 @@ async function keepProcess(
   }
 }
 
-async function watchReady(process: DeviceProcess, gone: AbortSignal): Promise<boolean> {
-  const { readySocket } = process;
-  if (readySocket === undefined) return true;
+async function watchReady(process: DeviceProcess, pid: number | undefined, gone: AbortSignal): Promise<boolean> {
+  // Neither can be watched for before its owner made it, so it is looked for.
   while (!gone.aborted) {
-    try {
-      await access(readySocket);
-      return true;
-    } catch {
-      // Not there yet. A socket cannot be watched for before its folder's owner made it, so it is looked for.
-      await delay(readyPollMs);
-    }
+    if (await isReady(process, pid)) return true;
+    await delay(readyPollMs);
   }
   return false;
+}
+
+async function isReady({ readySocket, readyPort }: DeviceProcess, pid: number | undefined): Promise<boolean> {
+  if (readyPort !== undefined && (pid === undefined || !(await isListening(pid, readyPort)))) return false;
+  if (readySocket === undefined) return true;
+  try {
+    await access(readySocket);
+    return true;
+  } catch {
+    return false; // Not there yet.
+  }
 }
 
 function startProcess(device: Device, process: DeviceProcess, log: string, options: KeeperOptions): ChildProcess {
   const output = openSync(log, 'a');
   try {
-    return spawn('ip', ['netns', 'exec', device.name, ...process.command], {
-      stdio: ['ignore', output, output],
+    // Each at the place of its number: that is where the child finds it.
+    const stdio: (number | 'ignore')[] = ['ignore', output, output];
+    for (const descriptor of process.inherits) stdio[descriptor] = descriptor;
+    for (let number = 3; number < stdio.length; number += 1) stdio[number] ??= 'ignore';
+    return spawn('ip', ['netns', 'exec', device.name, ...enterDeviceRoot(device, process.command)], {
+      stdio,
       env: options.environment,
     });
   } finally {

@@ -16,8 +16,16 @@ const initScript =
   'mount --make-rprivate / && mount -t tmpfs -o mode=755 rehearsal /run && mkdir -p /run/netns /run/lock /run/sshd && ' +
   '{ "$@" & wait "$!"; }';
 
+export interface KeeperStart {
+  readonly stateDirectory: string;
+  readonly nodeArguments: readonly string[];
+  readonly logFile: string;
+  /** Descriptors handed down, as 3 and on: a socket stays in the network namespace it was opened in. */
+  readonly descriptors: readonly number[];
+}
+
 /** Starts the keeper in namespaces of its own, detached from this process. Its output goes to the log file. */
-export function startKeeper(stateDirectory: string, nodeArguments: readonly string[], logFile: string): ChildProcess {
+export function startKeeper({ stateDirectory, nodeArguments, logFile, descriptors }: KeeperStart): ChildProcess {
   const output = openSync(logFile, 'a');
   try {
     const child = spawn(
@@ -27,7 +35,7 @@ export function startKeeper(stateDirectory: string, nodeArguments: readonly stri
         ...['sh', '-c', initScript, 'labwright-rehearsal'],
         ...[process.execPath, ...nodeArguments, keeperMain, topologyFile(stateDirectory)],
       ],
-      { detached: true, stdio: ['ignore', output, output], cwd: stateDirectory },
+      { detached: true, stdio: ['ignore', output, output, ...descriptors], cwd: stateDirectory },
     );
     child.unref();
     return child;

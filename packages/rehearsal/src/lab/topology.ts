@@ -2,6 +2,8 @@
 import * as z from 'zod';
 
 const address = z.ipv4();
+const path = z.string().startsWith('/');
+const port = z.int().min(1).max(65_535);
 const name = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?$/);
 
 const processSchema = z.strictObject({
@@ -10,14 +12,28 @@ const processSchema = z.strictObject({
   command: z.array(z.string()).min(1),
   /** A Unix socket that exists once the process serves. */
   readySocket: z.string().optional(),
+  /** A TCP port it listens on once it serves. */
+  readyPort: port.optional(),
+  /** Descriptors the keeper was started with that this process gets, each under the number it has. */
+  inherits: z.array(z.int().min(3).max(9)).default([]),
+});
+
+/** A Debian tree that the processes of a device see as their own; what they change is in memory and gone with the rehearsal. */
+const rootSchema = z.strictObject({
+  tree: path,
+  /** Files and folders of the user's side that stand in the tree. */
+  binds: z.array(z.strictObject({ from: path, to: path })).default([]),
 });
 
 const deviceSchema = z.strictObject({
   name,
   address,
+  /** Addresses it holds beside its own. */
+  moreAddresses: z.array(address).default([]),
   gateway: address.optional(),
   /** With a bridge the uplink and the guests' taps are its ports and it holds the address; without, eth0 does. */
   bridge: name.optional(),
+  root: rootSchema.optional(),
   processes: z.array(processSchema).default([]),
 });
 
@@ -25,12 +41,16 @@ export const topologySchema = z.strictObject({
   version: z.literal(1),
   lab: z.string(),
   /** Everything that belongs to this rehearsal alone; removed when it stops. */
-  stateDirectory: z.string().startsWith('/'),
+  stateDirectory: path,
   prefixLength: z.int().min(8).max(30),
   devices: z.array(deviceSchema).min(1),
 });
 
 export type Topology = z.infer<typeof topologySchema>;
+/** As it is written down: what has a default may be left out. */
+export type TopologyInput = z.input<typeof topologySchema>;
+export type DeviceInput = TopologyInput['devices'][number];
+export type DeviceRoot = z.infer<typeof rootSchema>;
 export type Device = Topology['devices'][number];
 export type DeviceProcess = Device['processes'][number];
 

@@ -37,7 +37,8 @@ async function addDevice(device: Device, prefixLength: number): Promise<void> {
     await inside('link', 'set', device.bridge, 'up');
   }
   await inside('link', 'set', 'eth0', 'up');
-  await inside('addr', 'add', `${device.address}/${prefixLength}`, 'dev', holder);
+  for (const address of [device.address, ...device.moreAddresses])
+    await inside('addr', 'add', `${address}/${prefixLength}`, 'dev', holder);
   if (device.gateway !== undefined) await inside('route', 'add', 'default', 'via', device.gateway);
 }
 

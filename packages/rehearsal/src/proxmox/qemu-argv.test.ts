@@ -77,7 +77,12 @@ it('has the devices of the configuration in its boot order', () => {
     '-device scsi-hd,bus=virtioscsi0.0,channel=0,scsi-id=0,lun=0,drive=drive-scsi0,id=scsi0,rotation_rate=1,bootindex=100',
     '-netdev tap,ifname=tap101i0,script=no,downscript=no,vhost=off,id=net0',
     '-device virtio-net-pci,mac=02:00:00:00:01:01,netdev=net0,id=net0,bootindex=101',
+    '-device virtio-balloon-pci,id=balloon0,free-page-reporting=on',
   ]);
+});
+
+it('has no balloon when the configuration says so', () => {
+  expect(makeQemuArgv(101, { ...values, balloon: '0' }, files, options).join(' ')).not.toContain('balloon');
 });
 
 it('takes network boot from a UEFI guest without rng0 in the newer line only', () => {

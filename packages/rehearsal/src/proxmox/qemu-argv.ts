@@ -81,6 +81,9 @@ export function makeQemuArgv(vmId: number, values: VmValues, files: GuestFiles, 
   }
   argv.push(...formatDisks(values, files.disks, bootIndex));
   argv.push(...formatNetworks(vmId, values, bootIndex, isUefi, options.profile));
+  // As Proxmox does unless the configuration says no (qemu-server since 7.1): memory the guest has freed goes back to the host.
+  // Last, since QEMU gives PCI slots in this order and the card keeps the one it had.
+  if (values['balloon'] !== '0') argv.push('-device', 'virtio-balloon-pci,id=balloon0,free-page-reporting=on');
   return argv;
 }
 

@@ -1,0 +1,26 @@
+import { kubernetesVersion } from '@labwright/core/addresses/kubernetes-version';
+import type { ClusterBlueprint } from '@labwright/core/blueprint/blueprint';
+import { expect, test } from 'vitest';
+import { bootImageName, bootKernelArguments } from './boot-images.ts';
+
+// Only the version is looked at.
+const cluster = (version: string): ClusterBlueprint => ({ version: kubernetesVersion(version) }) as ClusterBlueprint;
+
+test('each role has an image of its own', () => {
+  expect(bootImageName({ image: 'debian' })).toBe('debian');
+  expect(bootImageName({ image: 'debian', role: 'worker' })).toBe('debian-worker');
+  expect(bootImageName({ image: 'debian', role: 'control-plane' })).toBe('debian-control-plane');
+});
+
+test.each([
+  { machine: { role: 'worker' as const }, version: '1.20.2', expected: ['systemd.unified_cgroup_hierarchy=0'] },
+  { machine: { role: 'worker' as const }, version: '1.24.17', expected: ['systemd.unified_cgroup_hierarchy=0'] },
+  { machine: { role: 'worker' as const }, version: '1.25.0', expected: [] },
+  { machine: {}, version: '1.20.2', expected: [] },
+])('$machine of Kubernetes $version boots with $expected', ({ machine, version, expected }) => {
+  expect(bootKernelArguments(machine, cluster(version))).toEqual(expected);
+});
+
+test('a role without a cluster changes nothing', () => {
+  expect(bootKernelArguments({ role: 'worker' }, undefined)).toEqual([]);
+});

@@ -1,0 +1,92 @@
+// The images that the machines of this lab boot, by what each of them is, and what cluster machines fetch later: made one after the
+// other in the background. A client that comes too early is told to come again.
+import { stat } from 'node:fs/promises';
+import type { Blueprint, ClusterBlueprint, ClusterRole, MachineBlueprint } from '@labwright/core/blueprint/blueprint';
+import type { Log } from '@labwright/core/ports/log';
+import { ensureDebianImage, type DebianImage } from '@labwright/images/debian/debian-image';
+import type { BuildContext } from '@labwright/images/debian-root';
+import { isKubernetesBinary } from '@labwright/images/kubernetes/binaries';
+import { ImageStore } from '@labwright/images/kubernetes/image-store';
+import { nodeKernelArguments } from '@labwright/images/kubernetes/kernel-arguments';
+import { ensureNodeImage } from '@labwright/images/kubernetes/node-image';
+import { ensureKubernetesRelease, type KubernetesRelease } from '@labwright/images/kubernetes/release';
+import type { BootArtifacts, BootImage, BootImages } from '@labwright/netboot/boot-network';
+
+export interface LabImages {
+  readonly images: BootImages;
+  readonly artifacts: BootArtifacts;
+}
+
+const roles: readonly ClusterRole[] = ['control-plane', 'worker'];
+
+/** The name a machine's image has at the boot server: "debian", "debian-worker". */
+export function bootImageName(machine: Pick<MachineBlueprint, 'image' | 'role'>): string {
+  return machine.role === undefined ? machine.image : `${machine.image}-${machine.role}`;
+}
+
+/** What the machine's kernel is told on top, by the version of Kubernetes it will run. */
+export function bootKernelArguments(
+  machine: Pick<MachineBlueprint, 'role'>,
+  cluster: ClusterBlueprint | undefined,
+): readonly string[] {
+  return machine.role === undefined || cluster === undefined ? [] : nodeKernelArguments(cluster.version);
+}
+
+/** Builds every image of the lab's machines. Throws what ensureDebianImage, ensureKubernetesRelease and ensureNodeImage throw. */
+export async function ensureLabImages(
+  blueprint: Pick<Blueprint, 'machines' | 'cluster'>,
+  context: BuildContext,
+  found: {
+    readonly onImage?: (name: string, image: BootImage) => void;
+    readonly onRelease?: (release: KubernetesRelease) => void;
+  } = {},
+): Promise<void> {
+  const { machines, cluster } = blueprint;
+  const make = async (name: string, making: Promise<DebianImage>): Promise<void> => {
+    const { files } = await making;
+    found.onImage?.(name, files);
+  };
+  const wanted = new Map(machines.map((machine) => [bootImageName(machine), machine]));
+  if (cluster !== undefined && machines.some((machine) => machine.role !== undefined)) {
+    const { version, mirror } = cluster;
+    const release = await ensureKubernetesRelease({ version, ...(mirror === undefined ? {} : { mirror }) }, context);
+    found.onRelease?.(release);
+    // Control planes first: everybody waits for them.
+    for (const role of roles) {
+      const name = [...wanted].find(([, machine]) => machine.role === role)?.[0];
+      if (name !== undefined) await make(name, ensureNodeImage({ role, release }, context));
+    }
+  }
+  const plain = [...wanted].find(([, machine]) => machine.role === undefined)?.[0];
+  if (plain !== undefined) await make(plain, ensureDebianImage(context));
+}
+
+/** `signal` of the context ends the building. */
+export async function openLabImages(
+  blueprint: Pick<Blueprint, 'machines' | 'cluster'>,
+  context: BuildContext,
+  log: Log,
+): Promise<LabImages> {
+  const ready = new Map<string, BootImage>();
+  const releases = new Map<string, KubernetesRelease>();
+  const store = await ImageStore.open(context.cacheDir);
+  ensureLabImages(blueprint, context, {
+    onImage: (name, image) => ready.set(name, image),
+    onRelease: (release) => releases.set(release.version, release),
+  }).catch((error: unknown) => {
+    if (!context.signal.aborted) log.error('the images of the machines could not be made', { error: String(error) });
+  });
+  return {
+    images: { get: async (name) => ready.get(name) },
+    artifacts: {
+      findManifest: async (name) => await store.findManifest(name),
+      findBlob: async (digest) => await store.findBlob(digest),
+      findProgram: async (version, name) => {
+        const release = releases.get(version);
+        if (release === undefined || !isKubernetesBinary(name)) return undefined;
+        const path = release.binaries[name];
+        return { path, size: (await stat(path)).size, sha256: release.sums[name] };
+      },
+    },
+  };
+}

@@ -1,0 +1,254 @@
+// The cluster as one area of the running lab: its keys, its connection, its shells, and with them its observer, planner, steps
+// and what people ask about it.
+import type { Ipv4 } from '@labwright/core/addresses/ipv4';
+import type { HostName } from '@labwright/core/addresses/names';
+import type { Blueprint, ClusterBlueprint, MachineBlueprint } from '@labwright/core/blueprint/blueprint';
+import { controlPlanesOf, type ClusterDns } from '@labwright/cluster/formation/kubeadm-jobs';
+import { planCluster } from '@labwright/cluster/formation/cluster-plan';
+import { fetchCertificates, listAuthorities } from '@labwright/cluster/formation/certificates';
+import { makeFormationExecutors } from '@labwright/cluster/formation/executors';
+import { keepLogin } from '@labwright/cluster/formation/login-keeper';
+import { observeCluster } from '@labwright/cluster/formation/observe';
+import type { OpenShell } from '@labwright/cluster/formation/shell';
+import { getExpiry } from '@labwright/cluster/pki/authority';
+import { issueClientLogin, personLogin } from '@labwright/cluster/pki/logins';
+import type { ClusterPki } from '@labwright/cluster/pki/pki';
+import { openPkiVault, type PkiPlace, type PkiVault } from '@labwright/cluster/pki/pki-vault';
+import type {
+  CertificatesStatus,
+  ClusterLoginAnswer,
+  ClusterStatus,
+  NodeStatus,
+} from '@labwright/core/contract/contract';
+import type { Executor } from '@labwright/core/engine/engine';
+import { asLabwrightError, LabwrightError, type ErrorJson } from '@labwright/core/errors/error';
+import type { ClusterFacts } from '@labwright/core/facts/cluster';
+import type { HypervisorFacts } from '@labwright/core/facts/hypervisors';
+import type { MachineReport } from '@labwright/core/facts/machines';
+import type { AreaPlan } from '@labwright/core/plan/plan';
+import type { Step } from '@labwright/core/plan/step';
+import type { Clock } from '@labwright/core/ports/clock';
+import type { Log } from '@labwright/core/ports/log';
+import type { Random } from '@labwright/core/ports/random';
+import { allMachines } from '@labwright/machines/replacements';
+import { listEtcdMembers } from './etcd-access.ts';
+import type { ClusterConnection } from '@labwright/drivers/kubernetes/connection';
+import type { AppliedObject } from '@labwright/drivers/kubernetes/kind';
+import type { SshIdentity } from '@labwright/drivers/ssh/identity';
+import { runOverSsh } from '@labwright/drivers/ssh/run';
+import { makeClusterResolver } from './cluster-resolver.ts';
+
+export interface ClusterAreaOptions {
+  readonly blueprint: Blueprint;
+  readonly cluster: ClusterBlueprint;
+  readonly keys: Omit<PkiPlace, 'lab'>;
+  readonly identity: SshIdentity;
+  /** What machines said of themselves since they were last started. */
+  readonly currentReports: () => readonly MachineReport[];
+  /** Ours in the lab's network. */
+  readonly address: Ipv4;
+  readonly cacheDirectory: string;
+  /** Ends what goes on beside steps. */
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** What was seen, and whether the cluster's keys can be used to change anything. */
+export interface ClusterView {
+  readonly facts: ClusterFacts;
+  readonly keys: { readonly kind: 'usable' } | { readonly kind: 'unusable'; readonly error: ErrorJson };
+}
+
+export interface ClusterArea {
+  /** Takes up what a running cluster needs of this process: the resolver of its pods, where it is ours. */
+  attend(): Promise<void>;
+  readonly executors: ReadonlyMap<string, Executor>;
+  /** Never throws for keys that cannot be used: the view says so. */
+  observe(hypervisors: HypervisorFacts, signal: AbortSignal): Promise<ClusterView>;
+  /** By the blueprint as it holds with replacements. */
+  plan(view: ClusterView, others: readonly Step[], blueprint: Blueprint): AreaPlan;
+  /** For what else is done to the cluster and its machines. */
+  readonly reach: ClusterReach;
+  status(hypervisors: HypervisorFacts, signal: AbortSignal): Promise<ClusterStatus>;
+  /** A new login for a person. Throws LW1003 and LW6010 for keys that cannot be used, LW0002 when there is no cluster. */
+  makeLogin(signal: AbortSignal): Promise<ClusterLoginAnswer>;
+  certificates(signal: AbortSignal): Promise<CertificatesStatus>;
+  close(): Promise<void>;
+}
+
+/** The ways into the cluster. */
+export interface ClusterReach {
+  readonly vault: PkiVault;
+  readonly openShell: OpenShell;
+  connect(pki: ClusterPki): Promise<ClusterConnection>;
+}
+
+const shellMs = 20_000;
+
+export function makeClusterArea(options: ClusterAreaOptions): ClusterArea {
+  const { blueprint, cluster, clock, random, log } = options;
+  const vault = openPkiVault({ ...options.keys, lab: blueprint.lab }, clock);
+  const login = keepLogin(cluster, { clock, log });
+  const openShell = makeOpenShell(options);
+  const resolver = makeClusterResolver({ ...options, lab: blueprint.lab, resolvers: blueprint.network.resolvers });
+  const ensureResolver = async (dns: ClusterDns, pki: ClusterPki): Promise<readonly AppliedObject[]> =>
+    await resolver.ensure(dns, async () => await login.connectLasting(pki));
+  const connect = async (pki: ClusterPki): Promise<ClusterConnection> => await login.connect(pki);
+  const shared = { blueprint, cluster, vault, openShell, connect, clock } as const;
+
+  // A replacement is of the lab as soon as its VM runs.
+  const known = { ...blueprint, machines: allMachines(blueprint) };
+  const listMembers = async (pki: ClusterPki, signal: AbortSignal) =>
+    await listEtcdMembers(blueprint, pki, { clock, signal });
+
+  const observe: ClusterArea['observe'] = async (hypervisors, signal) => {
+    try {
+      const reachable = findReachable(options, hypervisors);
+      const facts = await observeCluster({ ...shared, blueprint: known, reachable, listMembers, signal });
+      if (facts.kind === 'silent') await vault.assertUsable(signal);
+      return { facts, keys: { kind: 'usable' } };
+    } catch (thrown) {
+      const error = asLabwrightError(thrown);
+      if (error.code !== 'LW1003' && error.code !== 'LW6010') throw error;
+      const facts: ClusterFacts = { kind: 'silent', why: error.message, disks: [], asOf: clock.now() };
+      return { facts, keys: { kind: 'unusable', error: error.toJSON() } };
+    }
+  };
+
+  return {
+    attend: async () => {
+      const pki = await vault.read(options.signal);
+      // Without keys there is no cluster yet; its formation begins with the resolver.
+      if (pki !== undefined) await ensureResolver(await resolver.choose(options.signal), pki);
+    },
+    executors: makeFormationExecutors({
+      ...shared,
+      dns: async (signal) => await resolver.choose(signal),
+      ensureResolver,
+      random,
+      log,
+    }),
+    observe,
+    plan: ({ facts, keys }, others, effective) => planCluster(effective, { facts, keys, others }),
+    reach: { vault, openShell, connect },
+    status: async (hypervisors, signal) => formatStatus(options, (await observe(hypervisors, signal)).facts),
+    makeLogin: async (signal) => {
+      const pki = await vault.read(signal);
+      if (pki === undefined) throw noCluster();
+      const { certificate, privateKey } = await issueClientLogin(pki, personLogin, clock.now());
+      return {
+        cluster: blueprint.lab,
+        endpoint: `${cluster.endpoint.address}:${cluster.endpoint.port}`,
+        serverName: cluster.endpoint.name,
+        user: personLogin.user,
+        ca: pki.ca.certificate,
+        certificate,
+        privateKey: privateKey.reveal(),
+        expiresAt: getExpiry(certificate),
+      };
+    },
+    certificates: async (signal) => {
+      const pki = await vault.read(signal);
+      if (pki === undefined) throw noCluster();
+      const authorities = listAuthorities(pki).map((each) => ({
+        ...each,
+        place: 'the keys of the cluster',
+        isAuthority: true,
+      }));
+      const asked = await Promise.all(
+        controlPlanesOf(blueprint).map((machine) => askCertificates(openShell, machine, signal)),
+      );
+      return {
+        asOf: clock.now(),
+        certificates: [...authorities, ...asked.flatMap(({ certificates }) => certificates)],
+        silent: asked.flatMap(({ silent }) => silent),
+      };
+    },
+    close: async () => {
+      await resolver.close();
+      await login.close();
+    },
+  };
+}
+
+/** Over a connection pinned to the key that the machine phoned home with; there is no other. */
+function makeOpenShell({ blueprint, identity, currentReports }: ClusterAreaOptions): OpenShell {
+  return (name) => async (command, call) => {
+    const machine = allMachines(blueprint).find((each) => each.name === name);
+    const report = currentReports().find((each) => each.name === name);
+    if (machine === undefined || report === undefined) throw unknownKey(name);
+    const { timeoutMs, signal, ...streams } = call;
+    const target = {
+      host: machine.address,
+      port: 22,
+      user: blueprint.ssh.user,
+      privateKey: identity.privateKey,
+      hostKey: report.sshHostKey,
+      timeoutMs,
+      signal,
+    };
+    return await runOverSsh(target, command, streams);
+  };
+}
+
+function unknownKey(name: HostName): LabwrightError {
+  return new LabwrightError('LW3004', {
+    what: `nothing is sent to ${name}: its SSH host key is not known`,
+    where: { machine: name },
+    why: 'it has not phoned home since it was started, so another computer could answer in its place',
+    fix: ['labwright up   starts it and waits for its call'],
+  });
+}
+
+/** Members that run and have told their key since. */
+function findReachable(
+  { blueprint, currentReports }: ClusterAreaOptions,
+  facts: HypervisorFacts,
+): ReadonlySet<HostName> {
+  const running = new Set(facts.vms.filter(({ status }) => status === 'running').map(({ vmId }) => vmId));
+  const told = new Set(currentReports().map(({ name }) => name));
+  const members = allMachines(blueprint).filter(({ name, vmId }) => running.has(vmId) && told.has(name));
+  return new Set(members.map(({ name }) => name));
+}
+
+async function askCertificates(openShell: OpenShell, { name }: MachineBlueprint, signal: AbortSignal) {
+  try {
+    const found = await fetchCertificates(openShell(name), { timeoutMs: shellMs, signal });
+    return { certificates: found.map((each) => ({ ...each, place: name, isAuthority: false })), silent: [] };
+  } catch (thrown) {
+    signal.throwIfAborted();
+    const error = asLabwrightError(thrown);
+    if (error.code !== 'LW3003' && error.code !== 'LW3004') throw error;
+    return { certificates: [], silent: [{ name, why: error.why ?? error.message }] };
+  }
+}
+
+function formatStatus({ blueprint, cluster }: ClusterAreaOptions, facts: ClusterFacts): ClusterStatus {
+  const nodes = new Map(facts.kind === 'answers' ? facts.nodes.map((node) => [node.name, node]) : []);
+  const members = blueprint.machines.flatMap(({ name, role }) => (role === undefined ? [] : [{ name, role }]));
+  const others = [...nodes.values()].filter(({ name }) => !members.some((member) => member.name === name));
+  return {
+    endpoint: `${cluster.endpoint.address}:${cluster.endpoint.port}`,
+    name: cluster.endpoint.name,
+    version: facts.kind === 'answers' ? facts.version : null,
+    wantedVersion: cluster.version,
+    why: facts.kind === 'answers' ? null : facts.why,
+    nodes: [...members, ...others].map(({ name, role }): NodeStatus => {
+      const node = nodes.get(name);
+      return {
+        name,
+        role: node?.role ?? role,
+        state: node?.ready ?? (facts.kind === 'answers' ? 'absent' : 'unknown'),
+        why: node?.why ?? null,
+        version: node?.kubelet ?? null,
+        isSchedulable: node?.schedulable ?? false,
+      };
+    }),
+  };
+}
+
+function noCluster(): LabwrightError {
+  return new LabwrightError('LW0002', { what: 'this lab has no cluster yet', fix: ['labwright up'] });
+}

@@ -1,0 +1,189 @@
+// The life of the cluster as one area of the running lab: who may leave it, what heals, upgrades, snapshots and restores.
+import { isAbsolute, join } from 'node:path';
+import type { Blueprint, ClusterBlueprint, SnapshotsBlueprint } from '@labwright/core/blueprint/blueprint';
+import type { Executor } from '@labwright/core/engine/engine';
+import { LabwrightError } from '@labwright/core/errors/error';
+import type { ClusterFacts } from '@labwright/core/facts/cluster';
+import { decryptAge, encryptAgeBytes } from '@labwright/core/lab/age';
+import { readOrMakeAgeIdentity } from '@labwright/core/lab/age-identity';
+import type { AreaPlan } from '@labwright/core/plan/plan';
+import type { Clock } from '@labwright/core/ports/clock';
+import type { EtcdGroup } from '@labwright/cluster/etcd/etcd-group';
+import { fetchCertificates, type CertificateExpiry } from '@labwright/cluster/formation/certificates';
+import { makeRenewalExecutor, planRenewals } from '@labwright/cluster/life/certificate-renewal';
+import { planDepartures, type Departures } from '@labwright/cluster/life/departure';
+import { makeNodeExecutors } from '@labwright/cluster/life/node-executors';
+import type { ClusterPki } from '@labwright/cluster/pki/pki';
+import type { PkiPlace } from '@labwright/cluster/pki/pki-vault';
+import { makeRestoreExecutor, planRestore } from '@labwright/cluster/snapshot/restore-step';
+import { listSnapshots, readSnapshot, type SnapshotFolder } from '@labwright/cluster/snapshot/snapshot-folder';
+import { makeSnapshotExecutor } from '@labwright/cluster/snapshot/take-snapshot';
+import { fetchControlPlaneVersions, fetchSharedVersion } from '@labwright/cluster/upgrade/component-versions';
+import { fetchBegunNodes } from '@labwright/cluster/upgrade/cordon';
+import { makeUpgradeExecutors, type ServedRelease } from '@labwright/cluster/upgrade/upgrade-executors';
+import {
+  findUpgradeNeed,
+  formatUpgradeNote,
+  planUpgrade,
+  type UpgradeFacts,
+} from '@labwright/cluster/upgrade/upgrade-plan';
+import type { ClusterConnection } from '@labwright/drivers/kubernetes/connection';
+import { drainBlockedError, preflightDrain } from '@labwright/drivers/kubernetes/drain';
+import type { ClusterReach } from './cluster-area.ts';
+import { openEtcd } from './etcd-access.ts';
+
+export interface LifeAreaOptions {
+  readonly blueprint: Blueprint;
+  readonly cluster: ClusterBlueprint;
+  readonly reach: ClusterReach;
+  readonly keys: Omit<PkiPlace, 'lab'>;
+  /** Folder of the lab file: what it names is relative to it. */
+  readonly labFolder: string;
+  /** Private (0700). */
+  readonly stateDirectory: string;
+  readonly prepareRelease: (
+    version: ClusterBlueprint['version'],
+    call: { readonly signal: AbortSignal; readonly progress: (words: string) => void },
+  ) => Promise<ServedRelease>;
+  readonly clock: Clock;
+}
+
+export interface LifeArea {
+  readonly executors: ReadonlyMap<string, Executor>;
+  /** For one plan in which these machines may have to leave the cluster. */
+  openDepartures(facts: ClusterFacts, leaving: readonly string[], signal: AbortSignal): Promise<Departures>;
+  /** Throws what stands in the way, before anything changes. */
+  planUpgrade(blueprint: Blueprint, facts: ClusterFacts, signal: AbortSignal): Promise<AreaPlan>;
+  /** "the file says Kubernetes 1.20.3 …"; undefined when there is nothing to say. */
+  findUpgradeNote(blueprint: Blueprint, facts: ClusterFacts, signal: AbortSignal): Promise<string | undefined>;
+  /** Throws LW6033 when etcd would not decide while one of them starts again. */
+  planRenewals(blueprint: Blueprint, facts: ClusterFacts, signal: AbortSignal): Promise<AreaPlan>;
+  /** Reads and verifies the file. Throws LW6034 and the like. */
+  planRestore(file: string, signal: AbortSignal): Promise<AreaPlan>;
+  /** When the newest snapshot was taken, milliseconds since 1970 UTC. */
+  fetchLastSnapshotAt(): Promise<number | undefined>;
+}
+
+const defaultSnapshots: SnapshotsBlueprint = { folder: 'snapshots', everyMs: 6 * 3_600_000, keep: 28 };
+
+export function makeLifeArea(options: LifeAreaOptions): LifeArea {
+  const { blueprint, cluster, reach, clock, stateDirectory } = options;
+  const snapshots = blueprint.snapshots ?? defaultSnapshots;
+  const folder = openFolder(options, snapshots);
+  const pkiOf = async (signal: AbortSignal): Promise<ClusterPki> => {
+    const pki = await reach.vault.read(signal);
+    if (pki === undefined) throw noCluster();
+    return pki;
+  };
+  const connect = async (signal: AbortSignal): Promise<ClusterConnection> => await reach.connect(await pkiOf(signal));
+  const etcd = async (signal: AbortSignal): Promise<EtcdGroup> => await openEtcd(blueprint, await pkiOf(signal), clock);
+  const shared = { lab: blueprint.lab, connect, openEtcd: etcd, openShell: reach.openShell, clock } as const;
+
+  const upgradeFacts = async (
+    facts: ClusterFacts,
+    signal: AbortSignal,
+  ): Promise<Omit<UpgradeFacts, 'drainObstacles'>> => {
+    if (facts.kind === 'silent') return { cluster: facts, controlPlanes: new Map(), begun: new Set() };
+    const connection = await connect(signal);
+    const [controlPlanes, sharedVersion, begun] = await Promise.all([
+      fetchControlPlaneVersions(connection, { signal }),
+      fetchSharedVersion(connection, { signal }),
+      fetchBegunNodes(connection, { signal }),
+    ]);
+    return { cluster: facts, controlPlanes, begun, ...(sharedVersion === undefined ? {} : { shared: sharedVersion }) };
+  };
+
+  return {
+    executors: new Map<string, Executor>([
+      ...makeNodeExecutors(shared),
+      ...makeUpgradeExecutors({ ...shared, prepareRelease: options.prepareRelease, hasPatches: cluster.slow }),
+      [
+        'cluster.snapshot',
+        makeSnapshotExecutor({ openEtcd: etcd, folder, keep: snapshots.keep, workFolder: stateDirectory, clock }),
+      ],
+      ['certs.renew', makeRenewalExecutor(shared)],
+      ['cluster.restore', makeRestoreExecutor({ ...shared, blueprint, cipher: folder.cipher })],
+    ]),
+    openDepartures: async (facts, leaving, signal) => {
+      const drainObstacles = await findDrainObstacles(connect, facts, leaving, signal);
+      return planDepartures({ cluster: facts, drainObstacles });
+    },
+    planUpgrade: async (effective, facts, signal) => {
+      const known = await upgradeFacts(facts, signal);
+      const need = findUpgradeNeed(effective, { ...known, drainObstacles: new Map() });
+      const drainObstacles = await findDrainObstacles(connect, facts, need?.machines ?? [], signal);
+      return planUpgrade(effective, { ...known, drainObstacles });
+    },
+    findUpgradeNote: async (effective, facts, signal) => {
+      const need = findUpgradeNeed(effective, { ...(await upgradeFacts(facts, signal)), drainObstacles: new Map() });
+      return need === undefined ? undefined : formatUpgradeNote(need);
+    },
+    planRenewals: async (effective, facts, signal) => {
+      const certificates = await fetchControlPlaneCertificates(reach, effective, signal);
+      const members = facts.kind === 'answers' ? (facts.members ?? []) : [];
+      return { steps: planRenewals(effective, { certificates, members, now: clock.now() }), problems: [], notes: [] };
+    },
+    planRestore: async (file, signal) => {
+      const { summary } = await readSnapshot(file, folder.cipher, signal);
+      return { steps: [planRestore(file, summary)], problems: [], notes: [] };
+    },
+    fetchLastSnapshotAt: async () => (await listSnapshots(folder))[0]?.takenAt,
+  };
+}
+
+const shellMs = 20_000;
+
+/** Of those that could be asked: the others are asked the next time. */
+async function fetchControlPlaneCertificates(
+  { openShell }: ClusterReach,
+  { machines }: Blueprint,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, readonly CertificateExpiry[]>> {
+  const found = new Map<string, readonly CertificateExpiry[]>();
+  for (const { name } of machines.filter(({ role }) => role === 'control-plane')) {
+    try {
+      found.set(name, await fetchCertificates(openShell(name), { timeoutMs: shellMs, signal }));
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof LabwrightError) || (error.code !== 'LW3003' && error.code !== 'LW3004')) throw error;
+    }
+  }
+  return found;
+}
+
+/** Of nodes that are ready: the others are not drained. */
+async function findDrainObstacles(
+  connect: (signal: AbortSignal) => Promise<ClusterConnection>,
+  facts: ClusterFacts,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, LabwrightError>> {
+  const obstacles = new Map<string, LabwrightError>();
+  if (facts.kind === 'silent') return obstacles;
+  const ready = facts.nodes.filter((node) => node.ready === 'ready' && names.includes(node.name));
+  for (const { name } of ready) {
+    const { blockers } = await preflightDrain(await connect(signal), name, { signal });
+    if (blockers.length > 0) obstacles.set(name, drainBlockedError(name, blockers));
+  }
+  return obstacles;
+}
+
+/** Encrypted with the identity that also opens the cluster's keys: a snapshot holds every Secret there is. */
+function openFolder(
+  { blueprint, keys, labFolder, clock }: LifeAreaOptions,
+  { folder }: SnapshotsBlueprint,
+): SnapshotFolder {
+  const identities = async (signal: AbortSignal) =>
+    await readOrMakeAgeIdentity(keys.identity, [keys.file, ...keys.alsoOpened], { clock, signal });
+  return {
+    path: isAbsolute(folder) ? folder : join(labFolder, folder),
+    lab: blueprint.lab,
+    cipher: {
+      seal: async (plain, signal) => await encryptAgeBytes(plain, await identities(signal)),
+      open: async (sealed, signal) => await decryptAge(sealed, await identities(signal)),
+    },
+  };
+}
+
+const noCluster = (): LabwrightError =>
+  new LabwrightError('LW0002', { what: 'this lab has no cluster yet', fix: ['labwright up'] });

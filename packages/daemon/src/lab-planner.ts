@@ -1,0 +1,211 @@
+// From what somebody wants to the plans of all areas: looks at what the areas need to know of each other, and asks each planner.
+import type { HostName } from '@labwright/core/addresses/names';
+import type { Blueprint, MachineBlueprint } from '@labwright/core/blueprint/blueprint';
+import type { Intent } from '@labwright/core/contract/contract';
+import { LabwrightError } from '@labwright/core/errors/error';
+import type { HypervisorFacts } from '@labwright/core/facts/hypervisors';
+import type { MachineConditions, MachineReport } from '@labwright/core/facts/machines';
+import type { AreaPlan } from '@labwright/core/plan/plan';
+import { planDrain } from '@labwright/cluster/life/departure';
+import { planHealing, planReplacement, type HealDecision, type HealFacts } from '@labwright/cluster/life/heal-plan';
+import { planSnapshot } from '@labwright/cluster/snapshot/take-snapshot';
+import type { ProxmoxConnection } from '@labwright/drivers/proxmox/connection';
+import { inParallel } from '@labwright/drivers/proxmox/parallel';
+import { fetchVmCondition } from '@labwright/drivers/proxmox/vm-condition';
+import { planIntent, type MachineIntent } from '@labwright/machines/intent-plan';
+import { findLeftovers, nobodyElse } from '@labwright/machines/machine-plan';
+import { findSpare, withReplacements } from '@labwright/machines/replacements';
+import type { ClusterArea, ClusterView } from './cluster/cluster-area.ts';
+import { keepHealing, planHealingSteps } from './cluster/healing-plan.ts';
+import type { LifeArea } from './cluster/life-area.ts';
+import type { ServicesArea } from './services/services-area.ts';
+
+export interface LabPlannerOptions {
+  /** As the lab file has it. */
+  readonly blueprint: Blueprint;
+  readonly connection: ProxmoxConnection;
+  /** Absent for a lab without a cluster. */
+  readonly cluster?: { readonly area: ClusterArea; readonly life: LifeArea };
+  readonly services: Pick<ServicesArea, 'plan'>;
+  readonly currentReports: () => readonly MachineReport[];
+}
+
+/** Throws what the planners throw: whatever stands in the way of all of it. */
+export async function planAreas(
+  intent: Intent,
+  hypervisors: HypervisorFacts,
+  options: LabPlannerOptions,
+  signal: AbortSignal,
+): Promise<readonly AreaPlan[]> {
+  const world: World = {
+    ...options,
+    file: options.blueprint,
+    blueprint: withReplacements(options.blueprint, hypervisors),
+    hypervisors,
+    signal,
+  };
+  switch (intent.kind) {
+    case 'up':
+    case 'down':
+    case 'destroy':
+    case 'rebuild':
+      return await planMachineIntent(intent, world);
+    case 'heal':
+      return await planHeal(world);
+    case 'replace':
+      return await planReplace(intent, world);
+    case 'drain':
+      return [await planDrainOf(intent.machine, world)];
+    case 'upgrade': {
+      const { area, life } = clusterOf(world);
+      const { facts } = await area.observe(hypervisors, signal);
+      return [await life.planUpgrade(world.blueprint, facts, signal)];
+    }
+    case 'renew': {
+      const { area, life } = clusterOf(world);
+      const { facts } = await area.observe(hypervisors, signal);
+      return [await life.planRenewals(world.blueprint, facts, signal)];
+    }
+    case 'snapshot':
+      return [await planSnapshotIntent(intent.reason, world)];
+    case 'restore':
+      return [await clusterOf(world).life.planRestore(intent.file, signal)];
+  }
+}
+
+interface World extends LabPlannerOptions {
+  readonly file: Blueprint;
+  /** As it holds with replacements. */
+  readonly blueprint: Blueprint;
+  readonly hypervisors: HypervisorFacts;
+  readonly signal: AbortSignal;
+}
+
+/** What people ask of single machines is done to those alone. */
+async function planMachineIntent(intent: MachineIntent, world: World): Promise<readonly AreaPlan[]> {
+  const { blueprint, hypervisors, cluster, services, signal } = world;
+  const facts = { hypervisors, machines: { reports: world.currentReports() } };
+  // All go down together and come back as they are: nobody leaves the cluster.
+  if (cluster === undefined || intent.kind === 'down') {
+    const machines = planIntent(intent, blueprint, facts);
+    if (intent.kind !== 'up') return [machines];
+    return [machines, ...(await services.plan({ hypervisors, others: machines.steps }, signal))];
+  }
+  const view = await cluster.area.observe(hypervisors, signal);
+  const guard = await cluster.life.openDepartures(view.facts, listLeaving(intent, world), signal);
+  const machines = planIntent(intent, blueprint, facts, guard);
+  if (intent.kind !== 'up') return [machines];
+  const note = await cluster.life.findUpgradeNote(blueprint, view.facts, signal);
+  const due: AreaPlan = { steps: [], problems: [], notes: note === undefined ? [] : [note] };
+  const members = cluster.area.plan(view, machines.steps, blueprint);
+  const others = [...machines.steps, ...members.steps];
+  return [machines, members, due, ...(await services.plan({ hypervisors, view, others }, signal))];
+}
+
+/** Machines that may have to be drained for it. */
+function listLeaving(intent: MachineIntent, { blueprint, hypervisors }: World): readonly string[] {
+  if (intent.kind === 'destroy') return intent.machines;
+  if (intent.kind === 'rebuild') return [intent.machine];
+  return findLeftovers(blueprint, hypervisors).map(({ name }) => name);
+}
+
+async function planHeal(world: World): Promise<readonly AreaPlan[]> {
+  const view = await world.cluster?.area.observe(world.hypervisors, world.signal);
+  const decisions = planHealing(world.blueprint, await fetchHealFacts(world, world.blueprint.machines, view));
+  return await planDecisions(world, decisions, view);
+}
+
+async function planReplace(
+  { machine: name, hostIsOff }: Extract<Intent, { kind: 'replace' }>,
+  world: World,
+): Promise<readonly AreaPlan[]> {
+  const machine = machineOf(world, name);
+  const view = await world.cluster?.area.observe(world.hypervisors, world.signal);
+  const decision = planReplacement(machine, await fetchHealFacts(world, [machine], view), { hostIsOff });
+  if (decision === undefined || decision.kind === 'start') {
+    throw new LabwrightError('LW0002', {
+      what: `${name} needs no replacement`,
+      why: 'its disk is there and its host answers',
+      fix: ['labwright up', `labwright machine rebuild ${name}   installs it anew`],
+    });
+  }
+  if (decision.kind === 'wait') {
+    throw new LabwrightError('LW2011', { what: decision.why, where: { machine: name }, fix: decision.fix });
+  }
+  return await planDecisions(world, [decision], view);
+}
+
+async function planDecisions(
+  world: World,
+  decisions: readonly HealDecision[],
+  view: ClusterView | undefined,
+): Promise<readonly AreaPlan[]> {
+  const { blueprint, hypervisors, cluster, signal } = world;
+  const remade = decisions.flatMap((each) => (each.kind === 'new-disk' ? [String(each.machine.name)] : []));
+  const guard =
+    cluster === undefined || view === undefined
+      ? nobodyElse
+      : await cluster.life.openDepartures(view.facts, remade, signal);
+  const healing = planHealingSteps(blueprint, decisions, { hypervisors, guard });
+  if (cluster === undefined || view === undefined) return [healing];
+  const running = new Set(hypervisors.vms.flatMap(({ name, status }) => (status === 'running' ? [name] : [])));
+  return [healing, keepHealing(cluster.area.plan(view, healing.steps, healing.blueprint), healing, running)];
+}
+
+async function fetchHealFacts(
+  { connection, file, hypervisors, signal }: World,
+  machines: readonly MachineBlueprint[],
+  view: ClusterView | undefined,
+): Promise<HealFacts> {
+  const vms = new Map(hypervisors.vms.map((vm) => [vm.vmId, vm]));
+  // Nothing here measures whether a silent host has power; a person's word comes with the intent.
+  const options = { lab: file.lab, hostsOff: new Set<HostName>(), signal };
+  const entries = await inParallel(
+    machines,
+    3,
+    async (machine) => [machine.vmId, await fetchVmCondition(connection, vms.get(machine.vmId), options)] as const,
+  );
+  const conditions: MachineConditions = new Map(entries);
+  const spares = machines.flatMap((machine) => {
+    const spare = findSpare(file, machine, hypervisors);
+    return spare === undefined ? [] : [[machine.name, spare] as const];
+  });
+  return { conditions, spares: new Map(spares), ...(view === undefined ? {} : { cluster: view.facts }) };
+}
+
+async function planDrainOf(name: string, world: World): Promise<AreaPlan> {
+  const machine = machineOf(world, name);
+  const { area, life } = clusterOf(world);
+  const { facts } = await area.observe(world.hypervisors, world.signal);
+  // The same questions as before it leaves for good; only its pods go.
+  const leaving = (await life.openDepartures(facts, [name], world.signal)).planDeparture(machine, 'made-anew');
+  const steps = leaving.some(({ kind }) => kind === 'node.drain') ? [planDrain(machine, 'asked', [])] : [];
+  return { steps, problems: [], notes: steps.length === 0 ? [`${name} is not a ready node of the cluster`] : [] };
+}
+
+/** One on a schedule waits for the cluster to answer; one that somebody asked for says that it does not. */
+async function planSnapshotIntent(reason: 'asked' | 'scheduled', world: World): Promise<AreaPlan> {
+  const { area } = clusterOf(world);
+  const { facts } = await area.observe(world.hypervisors, world.signal);
+  const isIdle = facts.kind === 'silent' && reason === 'scheduled';
+  return { steps: isIdle ? [] : [planSnapshot(reason)], problems: [], notes: [] };
+}
+
+function clusterOf({ cluster }: World): NonNullable<World['cluster']> {
+  if (cluster !== undefined) return cluster;
+  throw new LabwrightError('LW0002', {
+    what: 'this lab has no cluster',
+    why: 'there is no kubernetes section in the lab file',
+    fix: ['labwright config show --resolved'],
+  });
+}
+
+function machineOf({ blueprint }: World, name: string): MachineBlueprint {
+  const machine = blueprint.machines.find((each) => each.name === name);
+  if (machine !== undefined) return machine;
+  throw new LabwrightError('LW0002', {
+    what: `the lab has no machine "${name}"`,
+    why: `it has ${blueprint.machines.map((each) => each.name).join(', ')}`,
+    fix: ['labwright status'],
+  });
+}
