@@ -1,7 +1,8 @@
 // Entry: builds what network and guest tests run and boot, before they enter namespaces that have no way out.
 import { ensureBootLoaders } from '@labwright/images/boot-loaders';
 import { ensureDebianImage } from '@labwright/images/debian/debian-image';
-import { peersRoot, testCacheDirectory, toolsRoot } from './roots.ts';
+import { findPrograms } from './kubernetes/binaries.ts';
+import { nasClientsRoot, nasRoot, newIpxeFolder, peersRoot, testCacheDirectory, toolsRoot } from './roots.ts';
 
 const context = {
   cacheDir: testCacheDirectory(),
@@ -9,4 +10,7 @@ const context = {
   onProgress: (message: string) => console.log(message),
 };
 await toolsRoot();
-await Promise.all([ensureDebianImage(context), ensureBootLoaders(context), peersRoot()]);
+await Promise.all([ensureDebianImage(context), ensureBootLoaders(context), peersRoot(), newIpxeFolder()]);
+await findPrograms();
+await nasRoot();
+await nasClientsRoot();

@@ -2,7 +2,6 @@
 // things at once.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { LabEvent } from '@labwright/core/events/event';
-import { listConfigFiles, listVolumes } from './lab-inspection.ts';
 import { runToTheEnd } from './killed-run.ts';
 import type { ServeProcess } from './serve-processes.ts';
 import { makeStandInLab, type StandInLab } from './stand-in-lab.ts';
@@ -30,7 +29,8 @@ const call = (method: string, path: string, parameters?: Readonly<Record<string,
 const isAt = (event: LabEvent, step: string, state: string): boolean =>
   event.type === 'step' && event.step === step && event.state === state;
 
-const listVmIds = async (): Promise<readonly number[]> => (await listConfigFiles(lab.cluster)).map((file) => file.vmId);
+const listVmIds = async (): Promise<readonly number[]> =>
+  (await lab.hostFiles.listConfigFiles()).map((file) => file.vmId);
 const isOnline = async (name: string): Promise<boolean> => {
   const { hosts } = await labwright.client.status(never);
   return hosts.some((host) => host.name === name && host.online);
@@ -189,7 +189,7 @@ test('destroy leaves nothing of the machine, and up makes it anew', { timeout: 6
     errors: [],
   });
   expect(await listVmIds()).toEqual([102]);
-  expect((await listVolumes(lab.cluster)).filter((volume) => volume.includes('vm-101-'))).toEqual([]);
+  expect((await lab.hostFiles.listVolumes()).filter((volume) => volume.includes('vm-101-'))).toEqual([]);
   for (const { context } of lab.cluster.hosts.values()) expect(await context.guests.getPid(101)).toBeUndefined();
   await labwright.kill();
   expect(await runToTheEnd(lab)).toMatchObject({ wrongs: [] });

@@ -1,26 +1,18 @@
 // Kills `up` and `rebuild` with SIGKILL after every single event of their runs, and in the middle of their tasks, and runs `up`
 // again each time. Minutes long, so an entry of its own:
 //   tools/in-testbed node_modules/.bin/node packages/testbed/src/daemon/kill-up.acceptance.ts
+import { makeAcceptanceReport } from './acceptance-report.ts';
 import { runKilled, runToTheEnd, type KilledRun } from './killed-run.ts';
 import { makeStandInLab } from './stand-in-lab.ts';
 
 const machineCount = 3;
 const lab = await makeStandInLab({ bridge: 'kill-each', subnet: 3, machineCount });
-let points = 0;
-let failed = 0;
-
-function report(what: string, wrongs: readonly string[]): void {
-  points += 1;
-  if (wrongs.length > 0) failed += 1;
-  console.log(
-    `${wrongs.length === 0 ? 'ok    ' : 'FAILED'} ${what}${wrongs.map((wrong) => `\n         ${wrong}`).join('')}`,
-  );
-}
+const report = makeAcceptanceReport('points');
 
 async function killEverywhere(name: string, runOnce: (count: number) => Promise<KilledRun>): Promise<void> {
   for (let count = 1; ; count += 1) {
     const { killedAt, wrongs } = await runOnce(count);
-    report(`${name} killed after event ${count}: ${killedAt ?? 'not at all, it was done'}`, wrongs);
+    report.add(`${name} killed after event ${count}: ${killedAt ?? 'not at all, it was done'}`, wrongs);
     if (killedAt === undefined) return;
   }
 }
@@ -38,11 +30,11 @@ try {
     for (const host of lab.cluster.hosts.keys())
       await lab.cluster.fault(host, { kind: 'slow-tasks', seconds: 4, type, times: 1 });
     const { killedAt, wrongs } = await runKilled(lab, { kind: 'up' }, { kind: 'in-task', stepKind });
-    report(`up killed in the middle of every ${type}: ${killedAt ?? 'not at all'}`, wrongs);
+    report.add(`up killed in the middle of every ${type}: ${killedAt ?? 'not at all'}`, wrongs);
   }
   await lab.clear();
   const { wrongs } = await runToTheEnd(lab);
-  report('up undisturbed', wrongs);
+  report.add('up undisturbed', wrongs);
   const [machine] = lab.blueprint.machines;
   if (machine === undefined) throw new Error('the lab has no machine');
   await killEverywhere('rebuild', async (count) => {
@@ -57,9 +49,8 @@ try {
     await lab.cluster.fault(host, { kind: 'slow-tasks', seconds: 4, type: 'qmshutdown', times: 1 });
   const intent = { kind: 'rebuild', machine: machine.name } as const;
   const inShutdown = await runKilled(lab, intent, { kind: 'in-task', stepKind: 'vm.shutdown' });
-  report(`rebuild killed in the middle of a qmshutdown: ${inShutdown.killedAt ?? 'not at all'}`, inShutdown.wrongs);
+  report.add(`rebuild killed in the middle of a qmshutdown: ${inShutdown.killedAt ?? 'not at all'}`, inShutdown.wrongs);
 } finally {
   await lab.close();
 }
-console.log(`${points} points, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+report.close();

@@ -1,7 +1,6 @@
 // `up` killed with SIGKILL ends the same when it is run again: here at chosen moments, in kill-up.acceptance.ts at each.
 import type { Intent } from '@labwright/core/contract/contract';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { listVolumes } from './lab-inspection.ts';
 import { killDuring, runKilled, runToTheEnd } from './killed-run.ts';
 import { makeStandInLab, type StandInLab } from './stand-in-lab.ts';
 
@@ -65,7 +64,7 @@ test('destroy killed in the middle of its task is finished by destroy', { timeou
   );
   const labwright = await lab.processes.start();
   expect(await labwright.run(destroy)).toMatchObject({ outcome: 'done', errors: [], problems: [] });
-  expect((await listVolumes(lab.cluster)).join()).not.toContain('vm-101-');
+  expect((await lab.hostFiles.listVolumes()).join()).not.toContain('vm-101-');
   expect(await lab.findWrongs()).toEqual(['node101 exists 0 times', 'node101 runs on []']);
   expect(await lab.countTasks('qmdestroy', 101)).toBe(1);
   await labwright.kill();

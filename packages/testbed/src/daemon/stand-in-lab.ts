@@ -15,7 +15,7 @@ import {
 } from '@labwright/rehearsal/proxmox/cluster-fixture';
 import { makeLan } from '../network/lan.ts';
 import { testCacheDirectory } from '../roots.ts';
-import { findWrongs, listConfigFiles } from './lab-inspection.ts';
+import { findWrongs, openHostFiles, type HostFiles } from './lab-inspection.ts';
 import { makeServeProcesses, type ServeProcesses } from './serve-processes.ts';
 import { playMachines, type StandInMachines } from './stand-in-machines.ts';
 
@@ -26,6 +26,7 @@ export interface StandInLab {
   readonly cluster: ClusterFixture;
   readonly machines: StandInMachines;
   readonly processes: ServeProcesses;
+  readonly hostFiles: HostFiles;
   /** As findWrongs of lab-inspection.ts. */
   findWrongs(): Promise<readonly string[]>;
   /** The configuration file as it stands on a host. */
@@ -79,6 +80,7 @@ export async function makeStandInLab(options: StandInLabOptions): Promise<StandI
   };
   const processes = makeServeProcesses(order, await makeProgramFolder(folder));
 
+  const hostFiles = openHostFiles(cluster.topology.stateDirectory, [...cluster.hosts.keys()]);
   const listTasks = async () => {
     const lists = await Promise.all([...cluster.hosts.values()].map(({ context }) => context.tasks.list()));
     return lists.flat();
@@ -91,9 +93,10 @@ export async function makeStandInLab(options: StandInLabOptions): Promise<StandI
     cluster,
     machines,
     processes,
-    findWrongs: () => findWrongs(cluster, blueprint),
+    hostFiles,
+    findWrongs: () => findWrongs(hostFiles, blueprint),
     readConfigFile: async (vmId) => {
-      const file = (await listConfigFiles(cluster)).find((each) => each.vmId === vmId);
+      const file = (await hostFiles.listConfigFiles()).find((each) => each.vmId === vmId);
       if (file === undefined) throw new Error(`there is no VM ${vmId}`);
       return readFile(file.path, 'utf8');
     },

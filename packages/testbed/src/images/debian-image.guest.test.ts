@@ -1,7 +1,7 @@
 // The Debian image in a real guest: installed, started from its own disk by both kinds of firmware, and careful with other disks.
 import { execFile } from 'node:child_process';
 import { createReadStream } from 'node:fs';
-import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -135,8 +135,112 @@ test.each([
   },
 );
 
-async function start(disk: string, boot: GuestSetup['boot'], memoryMiB = 1024): Promise<ImageGuest> {
-  return await ImageGuest.start({ tools, image, disk, boot, ignition, memoryMiB });
+test.each([
+  { firmware: 'bios', goesOn: /No bootable device/ },
+  { firmware: 'uefi', goesOn: /HARDDISK "[^\n]*Not Found[^]*Start PXE/ },
+] as const)(
+  'a disk that became bootable and was never marked as finished is not run, and $firmware firmware goes on to the network',
+  { timeout: 5 * minutes },
+  async ({ firmware, goesOn }) => {
+    const disk = await copyOfInstalled('raw');
+    const file = await open(disk, 'r+');
+    // The mark's sector.
+    const { buffer } = await file.read({ buffer: Buffer.alloc(512), position: 64 * 512 });
+    const text = buffer.toString('latin1');
+    expect(text).toContain('state=installed');
+    await file.write(text.replace('state=installed', 'state=installing').slice(0, 512), 64 * 512, 'latin1');
+    await file.close();
+    {
+      await using guest = await start(disk, { from: 'disk', firmware });
+      await guest.waitForConsole(/the installation on \/dev\/sda was not finished/, 2 * minutes);
+      await guest.waitFor('off', 1 * minutes);
+    }
+    {
+      await using guest = await start(disk, { from: 'disk', firmware });
+      await guest.waitForConsole(goesOn, 2 * minutes);
+    }
+    await using guest = await start(disk, { from: 'network', machine: 'node101', generation: 1 });
+    await guest.waitFor('installing the root', 2 * minutes);
+  },
+);
+
+test('a root file system grows with its disk at the next boot', { timeout: 3 * minutes }, async () => {
+  const disk = join(folder, 'grown.qcow2');
+  await qemuImg('create', '-q', '-f', 'qcow2', disk, '8G');
+  const tell = `[Unit]
+After=labwright-grow.service
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'echo "root has $(df --output=size --block-size=1M / | tail -n 1) MiB" > /dev/console'
+[Install]
+WantedBy=multi-user.target
+`;
+  const telling = { ...ignition, units: [{ name: 'tell-size.service', enabled: true, content: tell }] };
+  const size = /root has +(\d+) MiB/;
+  let before: number;
+  {
+    await using guest = await start(disk, { from: 'network', machine: 'node101', generation: 1 }, 1024, telling);
+    before = Number((await guest.waitForConsole(size, 2.5 * minutes))[1]);
+  }
+  await qemuImg('resize', '-q', disk, '12G');
+  await using guest = await start(disk, { from: 'disk', firmware: 'bios' });
+  const after = Number((await guest.waitForConsole(size, 2 * minutes))[1]);
+  console.log(`the root file system had ${before} MiB and has ${after} MiB`);
+  expect(after - before).toBeGreaterThan(3.9 * 1024);
+});
+
+test(
+  'a disk with another kernel than the one that was netbooted is started with its own',
+  { timeout: 4 * minutes },
+  async () => {
+    const disk = join(folder, 'kexec.qcow2');
+    await qemuImg('create', '-q', '-f', 'qcow2', disk, '8G');
+    // Another kernel is one whose modules the disk does not have: they are moved away, and back once the disk's kernel runs.
+    const away = `[Unit]
+After=labwright-phone-home.service
+ConditionPathExists=!/var/lib/moved
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'touch /var/lib/moved; mv /lib/modules/%v /lib/modules/kept; sync; echo modules are away > /dev/console'
+[Install]
+WantedBy=multi-user.target
+`;
+    const back = `[Unit]
+DefaultDependencies=no
+After=systemd-remount-fs.service
+Before=systemd-udev-trigger.service sysinit.target
+ConditionPathExists=/lib/modules/kept
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'mv /lib/modules/kept /lib/modules/%v; echo "modules are back, $(cat /proc/cmdline)" > /dev/console'
+[Install]
+WantedBy=sysinit.target
+`;
+    const units = [
+      { name: 'modules-away.service', enabled: true, content: away },
+      { name: 'modules-back.service', enabled: true, content: back },
+    ];
+    const boot = { from: 'network', machine: 'node101', generation: 1 } as const;
+    {
+      await using guest = await start(disk, boot, 1024, { ...ignition, units });
+      await guest.waitForConsole(/modules are away/, 2.5 * minutes);
+    }
+    await using guest = await start(disk, boot);
+    await guest.waitForConsole(/the disk has another kernel than \S+ and is started with its own/, 1 * minutes);
+    const [, commandLine = ''] = await guest.waitForConsole(/modules are back, (.*)/, 2 * minutes);
+    expect(commandLine).toMatch(/^root=UUID=/);
+    await guest.waitFor('ready', 2 * minutes);
+    expect(guest.reports.filter(({ text }) => text.startsWith('installing'))).toEqual([]);
+  },
+);
+
+async function start(
+  disk: string,
+  boot: GuestSetup['boot'],
+  memoryMiB = 1024,
+  machine: IgnitionMachine = ignition,
+): Promise<ImageGuest> {
+  return await ImageGuest.start({ tools, image, disk, boot, ignition: machine, memoryMiB });
 }
 
 async function refusal(disk: string, machine: string): Promise<string> {
@@ -145,9 +249,9 @@ async function refusal(disk: string, machine: string): Promise<string> {
 }
 
 /** Each test changes a disk of its own. */
-async function copyOfInstalled(): Promise<string> {
-  const copy = join(folder, 'copy.qcow2');
-  await copyFile(installed, copy);
+async function copyOfInstalled(format: 'qcow2' | 'raw' = 'qcow2'): Promise<string> {
+  const copy = join(folder, `copy.${format}`);
+  await qemuImg('convert', '-f', 'qcow2', '-O', format, installed, copy);
   return copy;
 }
 

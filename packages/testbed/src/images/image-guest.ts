@@ -27,6 +27,8 @@ export interface GuestSetup {
     | { readonly from: 'disk'; readonly firmware: 'bios' | 'uefi' };
   readonly ignition: IgnitionMachine;
   readonly memoryMiB?: number;
+  /** For the kernel, when it is booted from the network. */
+  readonly kernelArguments?: readonly string[];
 }
 
 const smbiosKey = '0123456789abcdef'.repeat(4);
@@ -64,6 +66,7 @@ export class ImageGuest implements AsyncDisposable {
     const started = guest;
     const keep = (chunk: Buffer): void => {
       started.#console = (started.#console + chunk.toString('latin1')).slice(-20_000);
+      started.#wake();
     };
     qemu.stdout.on('data', keep);
     qemu.stderr.on('data', keep);
@@ -73,13 +76,23 @@ export class ImageGuest implements AsyncDisposable {
 
   /** Seconds from the start of QEMU until it says something that begins so. */
   async waitFor(beginning: string, timeoutMs: number): Promise<Report> {
+    const find = (): Report | undefined => this.reports.find((report) => report.text.startsWith(beginning));
+    return await this.#waitUntil(`"${beginning}"`, find, timeoutMs);
+  }
+
+  /** Until the serial console shows it; the match. */
+  async waitForConsole(pattern: RegExp, timeoutMs: number): Promise<RegExpExecArray> {
+    return await this.#waitUntil(String(pattern), () => pattern.exec(this.#console) ?? undefined, timeoutMs);
+  }
+
+  async #waitUntil<Found>(what: string, find: () => Found | undefined, timeoutMs: number): Promise<Found> {
     const deadline = AbortSignal.timeout(timeoutMs);
     for (;;) {
-      const found = this.reports.find((report) => report.text.startsWith(beginning));
+      const found = find();
       if (found !== undefined) return found;
       if (deadline.aborted || this.reports.at(-1)?.text === 'off') {
         throw new Error(
-          `no "${beginning}" within ${timeoutMs} ms; it said ${JSON.stringify(this.reports)}; console:\n${this.#console.slice(-4000)}`,
+          `no ${what} within ${timeoutMs} ms; it said ${JSON.stringify(this.reports)}; console:\n${this.#console.slice(-4000)}`,
         );
       }
       await new Promise<void>((resolve) => {
@@ -91,6 +104,10 @@ export class ImageGuest implements AsyncDisposable {
 
   report(text: string): void {
     this.reports.push({ seconds: Math.round((performance.now() - this.#startedAt) / 100) / 10, text });
+    this.#wake();
+  }
+
+  #wake(): void {
     for (const wake of this.#waiting) wake();
     this.#waiting.clear();
   }
@@ -149,7 +166,7 @@ function qemuArguments(setup: GuestSetup): readonly string[] {
       ? [
           ['-kernel', image.files.kernel.path],
           ['-initrd', image.files.initrd.path],
-          ['-append', kernelCommandLine(boot.machine, boot.generation)],
+          ['-append', kernelCommandLine(boot.machine, boot.generation, setup.kernelArguments)],
         ]
       : boot.firmware === 'uefi'
         ? [
@@ -162,7 +179,17 @@ function qemuArguments(setup: GuestSetup): readonly string[] {
     ['usr/share/qemu', 'usr/share/seabios', 'usr/lib/ipxe/qemu'].flatMap((path) => ['-L', inTools(path)]),
     // Never the kernel's: /dev/kvm is there on computers where a guest hangs in it.
     ['-accel', 'tcg,thread=multi,tb-size=1024', '-cpu', 'max', '-smp', '2', '-m', String(setup.memoryMiB ?? 1024)],
-    ['-display', 'none', '-serial', 'stdio', '-no-reboot', '-smbios', `type=1,serial=${smbiosKey}`],
+    [
+      '-machine',
+      'graphics=off',
+      '-display',
+      'none',
+      '-serial',
+      'stdio',
+      '-no-reboot',
+      '-smbios',
+      `type=1,serial=${smbiosKey}`,
+    ],
     ['-drive', `file=${disk},format=${disk.endsWith('.raw') ? 'raw' : 'qcow2'},if=none,id=disk`],
     ['-device', 'virtio-scsi-pci', '-device', 'scsi-hd,drive=disk', '-device', 'virtio-rng-pci'],
     ['-netdev', 'user,id=lan', '-device', `virtio-net-pci,netdev=lan,mac=${mac},romfile=`],
@@ -170,9 +197,10 @@ function qemuArguments(setup: GuestSetup): readonly string[] {
   ].flat();
 }
 
-function kernelCommandLine(machine: string, generation: number): string {
+function kernelCommandLine(machine: string, generation: number, more: readonly string[] = []): string {
   return [
     `labwright.url=http://10.0.2.2:${port}/b/TOKEN labwright.lab=home labwright.machine=${machine} labwright.generation=${generation}`,
     `labwright.mac=${mac} labwright.address=10.0.2.15/24 labwright.gateway=10.0.2.2 labwright.resolvers=10.0.2.3 console=ttyS0 quiet`,
+    ...more,
   ].join(' ');
 }

@@ -11,12 +11,13 @@ import type { Clock } from '@labwright/core/ports/clock';
 import type { Log } from '@labwright/core/ports/log';
 import { systemClock, systemRandom } from '@labwright/core/ports/system';
 import type { BootFile, BootImage, BootMachine, BootNetwork } from '@labwright/netboot/boot-network';
-import { startNetboot, type Netboot } from '@labwright/netboot/netboot';
+import { startNetboot, type Netboot, type NetbootOptions } from '@labwright/netboot/netboot';
 import { makeLan, type Lan } from '../network/lan.ts';
 import { toolsRoot } from '../roots.ts';
 
 export interface BootLan {
   readonly lan: Lan;
+  /** The one that serves now. */
   readonly netboot: Netboot;
   readonly network: BootNetwork;
   readonly machines: readonly BootMachine[];
@@ -30,6 +31,10 @@ export interface BootLan {
   readonly refused: readonly BootRefusedEvent[];
   /** Starts the list anew, so that a test sees its own. */
   forgetRefusals(): void;
+  /** Whether the image can be had; it can from the beginning unless the options say otherwise. */
+  setImageReady(isReady: boolean): void;
+  /** Ends network boot and begins it anew with nothing known, as after a kill. */
+  restart(): Promise<void>;
   /** Resolves with the first boot event that fits, past ones included. */
   waitForBoot(fits: (event: BootEvent) => boolean, timeoutMs: number): Promise<BootEvent>;
   close(): Promise<void>;
@@ -45,6 +50,8 @@ export interface BootLanOptions {
   /** The files of the image; random bytes by default. */
   readonly kernelPath?: string;
   readonly initrdPath?: string;
+  /** Loaders of another iPXE than the tools tree has: the folder with its files. */
+  readonly loaderFolder?: string;
   readonly log?: Log;
   /** How much faster than real time the servers' clock runs, for tests that wait for a stall. */
   readonly haste?: number;
@@ -70,11 +77,11 @@ export async function makeBootLan(options: BootLanOptions): Promise<BootLan> {
     initrd: await fileOf(options.initrdPath, join(folder, 'initrd'), 5_242_880),
     rootfs: await fileOf(undefined, join(folder, 'rootfs'), 100_000),
   };
-  const ipxe = join(await toolsRoot(), 'usr/lib/ipxe');
+  const ipxe = options.loaderFolder ?? join(await toolsRoot(), 'usr/lib/ipxe');
   const loaders = {
     'snponly.efi': join(ipxe, 'snponly.efi'),
-    // The package links it to /boot, which is this machine's outside the tree.
-    'ipxe.efi': join(await toolsRoot(), 'boot/ipxe.efi'),
+    // The package of Debian 12 links it to /boot, which is this machine's outside the tree.
+    'ipxe.efi': options.loaderFolder === undefined ? join(await toolsRoot(), 'boot/ipxe.efi') : join(ipxe, 'ipxe.efi'),
     'undionly.kpxe': join(ipxe, 'undionly.kpxe'),
     'ipxe.pxe': join(ipxe, 'ipxe.pxe'),
   };
@@ -95,35 +102,36 @@ export async function makeBootLan(options: BootLanOptions): Promise<BootLan> {
     mode: options.mode ?? 'serve',
     ...(options.dynamic === undefined ? {} : { dynamic: options.dynamic }),
   };
-  const netboot = await startNetboot(
-    {
-      network,
-      directory: { findByMac: (address) => machines.find((machine) => machine.mac === address) },
-      images: { get: (name) => Promise.resolve(name === 'debian' ? image : undefined) },
-      loaders,
-      renderIgnition: (machine) => ({
-        status: 200,
-        contentType: 'application/vnd.coreos.ignition+json;version=3.3.0',
-        body: JSON.stringify({ ignition: { version: '3.3.0' }, machine: machine.name }),
-      }),
-      phoneHome: (body) => {
-        const machine = machines.find(({ name }) => name === new TextDecoder().decode(body));
-        return Promise.resolve(machine ? { status: 204, machine: machine.name } : { status: 403, reason: 'nobody' });
-      },
-      clock: hastyClock(options.haste ?? 1),
-      random: systemRandom,
-      log: options.log ?? failuresOnly,
-      emit: (event) => {
-        if (event.type === 'boot') boots.push(event);
-        else refused.push(event);
-        for (const check of waiting) check();
-      },
+  let isImageReady = true;
+  const netbootOptions = {
+    network,
+    directory: { findByMac: (address) => machines.find((machine) => machine.mac === address) },
+    images: { get: (name: string) => Promise.resolve(name === 'debian' && isImageReady ? image : undefined) },
+    loaders,
+    renderIgnition: (machine) => ({
+      status: 200,
+      contentType: 'application/vnd.coreos.ignition+json;version=3.3.0',
+      body: JSON.stringify({ ignition: { version: '3.3.0' }, machine: machine.name }),
+    }),
+    phoneHome: (body) => {
+      const machine = machines.find(({ name }) => name === new TextDecoder().decode(body));
+      return Promise.resolve(machine ? { status: 204, machine: machine.name } : { status: 403, reason: 'nobody' });
     },
-    stop.signal,
-  );
+    clock: hastyClock(options.haste ?? 1),
+    random: systemRandom,
+    log: options.log ?? failuresOnly,
+    emit: (event) => {
+      if (event.type === 'boot') boots.push(event);
+      else refused.push(event);
+      for (const check of waiting) check();
+    },
+  } satisfies NetbootOptions;
+  let netboot = await startNetboot(netbootOptions, stop.signal);
   return {
     lan,
-    netboot,
+    get netboot() {
+      return netboot;
+    },
     network,
     machines,
     image,
@@ -134,6 +142,13 @@ export async function makeBootLan(options: BootLanOptions): Promise<BootLan> {
     refused,
     forgetRefusals: () => {
       refused.length = 0;
+    },
+    setImageReady: (isReady) => {
+      isImageReady = isReady;
+    },
+    restart: async () => {
+      await netboot.close();
+      netboot = await startNetboot(netbootOptions, stop.signal);
     },
     waitForBoot: async (fits, timeoutMs) => {
       const { promise, resolve, reject } = Promise.withResolvers<BootEvent>();

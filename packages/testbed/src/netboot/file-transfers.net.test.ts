@@ -51,10 +51,12 @@ test.each(['snponly.efi', 'undionly.kpxe', 'ipxe.pxe'])('curl fetches %s by TFTP
 });
 
 test('the script lies beside the loader, over TFTP and HTTP alike', async () => {
-  const { stdout } = await curl(machine, `tftp://${server}/b/${token}/autoexec.ipxe`);
+  const { stdout } = await curl(machine, `tftp://${server}/b/${token}/boot.ipxe`);
   expect(stdout).toMatch(/^#!ipxe\n/);
-  expect((await curl(machine, `${web}/b/${token}/autoexec.ipxe`)).stdout).toBe(stdout);
   expect((await curl(machine, `${web}/b/${token}/boot.ipxe`)).stdout).toBe(stdout);
+  // This one is for an iPXE that has no address yet.
+  const early = (await curl(machine, `tftp://${server}/b/${token}/autoexec.ipxe`)).stdout;
+  expect(early).toMatch(/^#!ipxe\n[^]*\ndhcp [^]*\nkernel /);
 });
 
 test.each([

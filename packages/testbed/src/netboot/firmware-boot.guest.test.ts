@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { BootEvent } from '@labwright/core/events/boot';
+import type { Log } from '@labwright/core/ports/log';
 import type { BootMachine } from '@labwright/netboot/boot-network';
+import { newIpxeFolder } from '../roots.ts';
 import { makeBootLan, type BootLan } from './boot-lan.ts';
 import { guestKernel, startFirmwareGuest } from './firmware-guest.ts';
 import { startUdhcpd, type OtherServer } from './udhcpd.ts';
@@ -47,6 +50,64 @@ describe('as a proxy beside another DHCP server', () => {
       expect(await bootStages(machineWith(expected.firmware))).toEqual(expected.stages);
     },
   );
+});
+
+describe('as a server that was killed and started again', () => {
+  beforeAll(async () => {
+    boot = await makeBootLan({ bridge: 'anew-lan', subnet: 22, kernelPath: await guestKernel() });
+  });
+  afterAll(() => boot.close());
+
+  test.each(firmwares)(
+    '$firmware: a boot it knows nothing of begins anew',
+    { timeout: 2 * bootMs },
+    async (expected) => {
+      const machine = machineWith(expected.firmware);
+      const isStage =
+        (stage: string) =>
+        (event: BootEvent): boolean =>
+          event.machine === machine.name && event.stage === stage;
+      // Held at the script: its kernel is not to be had.
+      boot.setImageReady(false);
+      const guest = await startFirmwareGuest({ bridge: boot.lan.bridge, machine, folder: boot.folder });
+      try {
+        const before = await boot.waitForBoot(isStage('script'), bootMs);
+        await boot.restart();
+        boot.setImageReady(true);
+        const after = await boot.waitForBoot(isStage('kernel'), bootMs).catch(async (error: unknown) => {
+          throw new Error(`${String(error)}\n${(await guest.readConsole()).slice(-3000)}`);
+        });
+        expect(after.session).not.toBe(before.session);
+        expect(boot.refused.map(({ reason }) => reason)).toContain('no boot has this token');
+        await expect.poll(() => guest.readConsole(), { timeout: bootMs, interval: 250 }).toMatch(/RAMDISK: \[.*\]/);
+      } finally {
+        await guest.stop();
+        boot.forgetRefusals();
+      }
+    },
+  );
+});
+
+describe('with an iPXE that looks for autoexec.ipxe beside itself', () => {
+  const transfers: string[] = [];
+
+  beforeAll(async () => {
+    const log: Log = {
+      debug: (message, fields) => transfers.push(`${message} ${JSON.stringify(fields)}`),
+      info: () => undefined,
+      warn: () => undefined,
+      error: (message, fields) => console.error(message, fields),
+    };
+    const loaderFolder = await newIpxeFolder();
+    boot = await makeBootLan({ bridge: 'new-lan', subnet: 23, kernelPath: await guestKernel(), loaderFolder, log });
+  });
+  afterAll(() => boot.close());
+
+  test('it takes its script by TFTP from there, and Linux starts', { timeout: 2 * bootMs }, async () => {
+    expect(await bootStages(machineWith('uefi'))).toEqual(['offered', 'loader', 'kernel']);
+    const scripts = transfers.filter((line) => line.startsWith('a TFTP transfer') && line.includes('autoexec.ipxe'));
+    expect(scripts).toEqual([expect.stringContaining('"outcome":"sent"')]);
+  });
 });
 
 function machineWith(firmware: BootMachine['firmware']): BootMachine {

@@ -1,11 +1,12 @@
 // A QEMU guest with real firmware and nothing on its disk: it boots from the network or not at all.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, readFile, readdir } from 'node:fs/promises';
+import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { ensureDebianImage } from '@labwright/images/debian/debian-image';
 import type { BootMachine } from '@labwright/netboot/boot-network';
-import { toolsRoot } from '../roots.ts';
+import { testCacheDirectory, toolsRoot } from '../roots.ts';
 
 export interface FirmwareGuest {
   /** What came out of the serial console so far. */
@@ -35,7 +36,7 @@ export async function startFirmwareGuest(options: {
   const firmware = machine.firmware === 'uefi' ? [`${flash},readonly=on,file=${code} ${flash},file=${variables}`] : [];
   const rom = machine.firmware === 'uefi' ? ',romfile=' : '';
   const command = [
-    'qemu-system-x86_64 -accel tcg,thread=multi -cpu max -m 512 -machine q35 -display none',
+    'qemu-system-x86_64 -accel tcg,thread=multi -cpu max -m 512 -machine q35,graphics=off -display none',
     '-nodefaults -no-reboot -boot n -device virtio-rng-pci',
     `-netdev tap,id=lan,ifname=${tap},script=no,downscript=no`,
     `-device virtio-net-pci,netdev=lan,mac=${machine.mac}${rom}`,
@@ -60,12 +61,12 @@ export async function startFirmwareGuest(options: {
   };
 }
 
-/** A Linux kernel for guests: that of the tools tree, or the file LABWRIGHT_KERNEL names. */
+/** The kernel that machines boot: that of our own image. */
 export async function guestKernel(): Promise<string> {
-  const given = process.env['LABWRIGHT_KERNEL'];
-  if (given !== undefined) return given;
-  const boot = join(await toolsRoot(), 'boot');
-  const kernel = (await readdir(boot)).find((name) => name.startsWith('vmlinuz-'));
-  if (kernel === undefined) throw new Error(`${boot} has no kernel; install linux-image-cloud-amd64 there`);
-  return join(boot, kernel);
+  const image = await ensureDebianImage({
+    cacheDir: testCacheDirectory(),
+    signal: new AbortController().signal,
+    onProgress: (message) => console.log(message),
+  });
+  return image.files.kernel.path;
 }

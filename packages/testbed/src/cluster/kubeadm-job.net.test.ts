@@ -1,0 +1,248 @@
+// A run of kubeadm on a machine, through everything that can happen to it: the real scripts in a real shell, with the machine's
+// /etc and /var/lib of their own. Only systemd and kubeadm are played: what they do on a real machine is seen in the guests.
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { type JobOutcome, type KubeadmJob, runKubeadmJob } from '@labwright/cluster/formation/kubeadm-job';
+import { fetchDiskState } from '@labwright/cluster/formation/machine-disk';
+import type { Shell } from '@labwright/cluster/formation/shell';
+import { LabwrightError } from '@labwright/core/errors/error';
+import { systemClock } from '@labwright/core/ports/system';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+
+const run = promisify(execFile);
+const { signal } = new AbortController();
+const folder = '/run/machine';
+const job: KubeadmJob = {
+  kind: 'init',
+  command: ['init'],
+  options: ['--skip-phases=preflight,addon'],
+  config: 'kind: InitConfiguration\n',
+  files: [
+    { path: '/etc/kubernetes/pki/ca.crt', mode: 0o644, content: 'ours\n' },
+    { path: '/etc/kubernetes/pki/ca.key', mode: 0o600, content: 'secret\n' },
+    { path: '/etc/kubernetes/kubelet.conf', target: '/etc/kubernetes/other.conf' },
+  ],
+  authority: 'ours\n',
+  criSocket: '/run/containerd/containerd.sock',
+};
+
+// A unit of systemd, as far as these scripts know it: one at a time, told by the file with its process.
+const programs: Readonly<Record<string, string>> = {
+  sudo: 'exec "$@"',
+  'systemd-run': `
+for word; do case "$word" in --property=StandardOutput=append:*) log=\${word#*append:} ;; --property=WorkingDirectory=*) cd "\${word##*=}" ;; esac; done
+while case "$1" in --*) true ;; *) false ;; esac; do shift; done
+setsid "$@" >> "$log" 2>&1 < /dev/null &
+echo $! > ${folder}/unit`,
+  systemctl: `
+alive() { [ -s ${folder}/unit ] && kill -0 "$(cat ${folder}/unit)" 2> /dev/null; }
+case "$1" in
+  is-active) alive ;;
+  show) if alive; then cat ${folder}/unit; else echo 0; fi ;;
+  *) echo "$*" >> ${folder}/told ;;
+esac`,
+  kubeadm: `
+echo "kubeadm $*" >> ${folder}/told
+[ "$1" = reset ] && { rm -rf /etc/kubernetes; exit 0; }
+cat kubeadm.yaml > ${folder}/config
+echo '[certs] Using existing ca certificate authority'
+[ -p ${folder}/gate ] && read -r _ < ${folder}/gate
+echo '[bootstrap-token] Configuring'
+[ ! -e ${folder}/broken ] || { echo 'error execution phase wait-control-plane: timed out'; exit 1; }`,
+  ip: 'exit 1',
+};
+
+function cut(child: ChildProcess): void {
+  if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+    process.kill(-child.pid, 'SIGKILL');
+}
+
+describe('a run of kubeadm', () => {
+  beforeAll(async () => {
+    await mkdir(join(folder, 'bin'), { recursive: true });
+    for (const [name, text] of Object.entries(programs)) {
+      await writeFile(join(folder, 'bin', name), `#!/bin/sh\n${text}\n`);
+      await chmod(join(folder, 'bin', name), 0o755);
+    }
+    // Covered for this test alone: the namespace ends with it.
+    for (const path of ['/etc', '/var/lib']) {
+      const [upper, work] = [join(folder, `upper${path}`), join(folder, `work${path}`)];
+      for (const each of [upper, work]) await mkdir(each, { recursive: true });
+      await run('mount', [
+        '-t',
+        'overlay',
+        'overlay',
+        '-o',
+        `lowerdir=${path},upperdir=${upper},workdir=${work}`,
+        path,
+      ]);
+    }
+  });
+  afterAll(async () => {
+    for (const path of ['/etc', '/var/lib']) await run('umount', ['-l', path]);
+  });
+  beforeEach(async () => {
+    for (const path of ['/etc/kubernetes', '/var/lib/labwright', '/run/labwright-kubeadm']) {
+      await rm(path, { recursive: true, force: true });
+    }
+    for (const name of ['unit', 'told', 'gate', 'broken', 'config']) await rm(join(folder, name), { force: true });
+  });
+  const opened: ChildProcess[] = [];
+  afterEach(() => {
+    for (const child of opened.splice(0)) cut(child);
+  });
+
+  /** As over SSH: standard output comes in pieces, and a connection that is cut is LW3003. */
+  const shell: Shell = async (command, call) => {
+    const [program = '', ...argv] = command;
+    const child = spawn(program, argv, {
+      env: { PATH: `${folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin` },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      // sshd ends all that a lost session had.
+      detached: true,
+    });
+    opened.push(child);
+    const stop = (): void => cut(child);
+    call.signal.addEventListener('abort', stop);
+    let [stdout, stderr] = ['', ''];
+    child.stdout.on('data', (piece: Buffer) => {
+      stdout += String(piece);
+      call.onStdout?.(piece);
+    });
+    child.stderr.on('data', (piece: Buffer) => (stderr += String(piece)));
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(call.stdin ?? '');
+    const [exitCode] = (await once(child, 'close')) as [number | null];
+    call.signal.removeEventListener('abort', stop);
+    call.signal.throwIfAborted();
+    if (exitCode === null) throw new LabwrightError('LW3003', { what: 'the connection broke' });
+    return { exitCode, stdout, stderr };
+  };
+  const start = async (
+    changes: Partial<KubeadmJob> = {},
+    progress: (words: string) => void = () => undefined,
+  ): Promise<JobOutcome> =>
+    await runKubeadmJob(
+      shell,
+      { ...job, ...changes },
+      { clock: systemClock, signal, progress, patienceMs: 20_000, timeoutMs: 60_000 },
+    );
+  const state = async (authority = job.authority) =>
+    await fetchDiskState(shell, authority, { timeoutMs: 10_000, signal });
+  const told = async (): Promise<string> => await readFile(join(folder, 'told'), 'utf8').catch(() => '');
+  const gate = async (): Promise<() => Promise<void>> => {
+    await run('mkfifo', [join(folder, 'gate')]);
+    return async () => await writeFile(join(folder, 'gate'), 'on\n');
+  };
+
+  test('puts the files in place, runs, and leaves a member behind and no token', async () => {
+    const words: string[] = [];
+    expect(await state()).toBe('blank');
+    expect(await start({}, (each) => words.push(each))).toEqual({ kind: 'done' });
+    expect(await state()).toBe('member');
+    expect(words).toEqual(['kubeadm: certificates', 'kubeadm: rules for joining']);
+    expect(await told()).toContain('kubeadm init --config kubeadm.yaml --skip-phases=preflight,addon\n');
+    expect(await readFile(join(folder, 'config'), 'utf8')).toBe(job.config);
+    expect(await readFile('/etc/kubernetes/pki/ca.key', 'utf8')).toBe('secret\n');
+    const { stdout } = await run('stat', [
+      '-c',
+      '%a %U %N',
+      '/etc',
+      '/etc/kubernetes/pki/ca.key',
+      '/etc/kubernetes/kubelet.conf',
+    ]);
+    expect(stdout.split('\n')).toEqual([
+      expect.stringMatching(/^755 root/),
+      expect.stringMatching(/^600 root/),
+      expect.stringContaining("-> '/etc/kubernetes/other.conf'"),
+      '',
+    ]);
+    await expect(readFile('/run/labwright-kubeadm/kubeadm.yaml')).rejects.toThrow('ENOENT');
+    await expect(readFile('/run/labwright-kubeadm/files.tar')).rejects.toThrow('ENOENT');
+  });
+
+  test('a second time does nothing, and a join wakes the kubelet up', async () => {
+    await start();
+    const before = await told();
+    expect(await start()).toEqual({ kind: 'member' });
+    expect(await told()).toBe(before);
+    expect(await start({ kind: 'join' })).toEqual({ kind: 'member' });
+    expect(await told()).toBe(`${before}restart kubelet.service\n`);
+  });
+
+  test('a failure gives the last lines; the next try undoes what is half done first', async () => {
+    await writeFile(join(folder, 'broken'), '');
+    expect(await start()).toMatchObject({
+      kind: 'failed',
+      exitCode: 1,
+      log: expect.arrayContaining(['error execution phase wait-control-plane: timed out']),
+    });
+    expect(await state()).toBe('begun');
+    await rm(join(folder, 'broken'));
+    expect(await start()).toEqual({ kind: 'done' });
+    const words = (await told()).split('\n').filter((line) => line.startsWith('kubeadm'));
+    expect(words.map((line) => line.split(' ')[1])).toEqual(['init', 'reset', 'init']);
+    expect(await readFile('/etc/kubernetes/pki/ca.crt', 'utf8')).toBe('ours\n');
+  });
+
+  test('a machine of another cluster is not touched', async () => {
+    await mkdir('/etc/kubernetes/pki', { recursive: true });
+    await writeFile('/etc/kubernetes/pki/ca.crt', 'theirs\n');
+    expect(await state()).toBe('foreign');
+    expect(await start()).toEqual({ kind: 'refused', state: 'foreign' });
+    expect(await readFile('/etc/kubernetes/pki/ca.crt', 'utf8')).toBe('theirs\n');
+    expect(await told()).toBe('');
+  });
+
+  test('add-ons are put in from a member only, any number of times', async () => {
+    const addons = { kind: 'addons', command: ['init', 'phase', 'addon', 'all'], options: [], files: [] } as const;
+    expect(await start(addons)).toEqual({ kind: 'refused', state: 'blank' });
+    await start();
+    expect([await start(addons), await start(addons)]).toEqual([{ kind: 'done' }, { kind: 'done' }]);
+    expect(await state()).toBe('member');
+  });
+
+  test('a lost connection ends nothing: the same run is followed again from its beginning', async () => {
+    const open = await gate();
+    const words: string[] = [];
+    const outcome = start({}, (each) => words.push(each));
+    await expect.poll(() => words).toContain('kubeadm: certificates');
+    for (const child of opened.splice(0)) cut(child);
+    await expect.poll(() => words).toContain('the connection is lost; kubeadm goes on without it');
+    await expect
+      .poll(() => words.filter((each) => each === 'kubeadm: certificates').length, { timeout: 10_000 })
+      .toBe(2);
+    await open();
+    expect(await outcome).toEqual({ kind: 'done' });
+    expect((await told()).match(/kubeadm init/g)).toHaveLength(1);
+  });
+
+  test('whoever comes second follows the first one’s run', async () => {
+    const open = await gate();
+    const [words, others]: [string[], string[]] = [[], []];
+    const first = start({}, (each) => words.push(each));
+    await expect.poll(() => words).toContain('kubeadm: certificates');
+    const second = start({}, (each) => others.push(each));
+    await expect.poll(() => others).toContain('kubeadm: certificates');
+    await open();
+    expect([await first, await second]).toEqual([{ kind: 'done' }, { kind: 'done' }]);
+    expect((await told()).match(/kubeadm init/g)).toHaveLength(1);
+  });
+
+  test('a power cut in the middle: what is there counts for nothing', async () => {
+    await gate();
+    const words: string[] = [];
+    const outcome = start({}, (each) => words.push(each));
+    await expect.poll(() => words).toContain('kubeadm: certificates');
+    const unit = Number(await readFile(join(folder, 'unit'), 'utf8'));
+    process.kill(-unit, 'SIGKILL');
+    expect(await outcome).toMatchObject({ kind: 'killed' });
+    expect(await state()).toBe('begun');
+    await rm(join(folder, 'gate'));
+    expect(await start()).toEqual({ kind: 'done' });
+    expect(await told()).toContain('kubeadm reset --force --cri-socket /run/containerd/containerd.sock');
+  });
+});
