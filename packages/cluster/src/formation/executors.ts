@@ -16,15 +16,16 @@ import {
 } from '@labwright/drivers/kubernetes/bootstrap-token';
 import type { ClusterConnection } from '@labwright/drivers/kubernetes/connection';
 import type { AppliedObject } from '@labwright/drivers/kubernetes/kind';
-import { deleteNode, getNode } from '@labwright/drivers/kubernetes/nodes';
+import { deleteNode, getNode, listNodes, patchNode } from '@labwright/drivers/kubernetes/nodes';
 import type { ClusterPki } from '../pki/pki.ts';
 import type { PkiVault } from '../pki/pki-vault.ts';
 import { makeOwnObjects } from './cluster-objects.ts';
 import { runKubeadmJob, type JobOutcome, type KubeadmJob } from './kubeadm-job.ts';
 import { makeAddonsJob, makeInitJob, makeJoinJob, type ClusterDns, type JobWorld } from './kubeadm-jobs.ts';
 import { fetchDiskState } from './machine-disk.ts';
-import { isMarked, labLabel, labLabelValue } from './marks.ts';
+import { isMarked, labLabel, labLabelValue, nodeLabels } from './marks.ts';
 import { waitForNode } from './node-readiness.ts';
+import { choosePodRange } from './pod-range.ts';
 import type { OpenShell } from './shell.ts';
 import type { ClusterFormInput, ClusterJoinInput, ClusterReadyInput, ClusterSettleInput } from './step-input.ts';
 
@@ -56,6 +57,7 @@ const limits = {
 } as const;
 
 export function makeFormationExecutors(options: FormationOptions): ReadonlyMap<string, Executor> {
+  const reserve = oneAfterTheOther();
   return new Map<string, Executor>([
     [
       'cluster.form',
@@ -65,7 +67,7 @@ export function makeFormationExecutors(options: FormationOptions): ReadonlyMap<s
         run: async (input, context) => await form(options, input as ClusterFormInput, context),
       },
     ],
-    ['cluster.join', work<ClusterJoinInput>((input, context) => join(options, input, context))],
+    ['cluster.join', work<ClusterJoinInput>((input, context) => join(options, reserve, input, context))],
     ['cluster.settle', work<ClusterSettleInput>((input, context) => settle(options, input, context))],
     [
       'cluster.ready',
@@ -91,15 +93,94 @@ async function form(options: FormationOptions, input: ClusterFormInput, context:
     return 'answers';
   }
   const startedAt = options.clock.monotonic();
-  const job = await makeInitJob(
-    jobWorld(options, pki),
-    machine,
-    formatBootstrapToken(makeBootstrapToken(options.random)),
-  );
-  const outcome = await runJob(options, machine, job, context);
-  await waitForAnswer(options, pki, context);
+  const token = formatBootstrapToken(makeBootstrapToken(options.random));
+  const range = options.cluster.podNetwork === 'routed' ? choosePodRange(options.cluster, []) : undefined;
+  const job = await makeInitJob(jobWorld(options, pki), machine, token, range);
+  const over = new AbortController();
+  const giving = givePodRange(options, pki, { machine, range }, AbortSignal.any([context.signal, over.signal]));
+  // Awaited below, unless the job fails first.
+  giving.catch(() => undefined);
+  let outcome: 'done' | 'member';
+  try {
+    outcome = await runJob(options, machine, job, context);
+    await waitForAnswer(options, pki, context);
+    // kubeadm marks the node at its end, so by now there is one.
+    if (outcome === 'done') await giving;
+  } finally {
+    over.abort();
+  }
   const seconds = Math.round((options.clock.monotonic() - startedAt) / 1000);
   return outcome === 'member' ? 'is formed already' : `formed in ${seconds} s`;
+}
+
+/** The first node's range, as soon as there is a node: kube-controller-manager would give it another ten seconds later. */
+async function givePodRange(
+  { connect, clock }: FormationOptions,
+  pki: ClusterPki,
+  { machine, range }: { readonly machine: MachineBlueprint; readonly range: string | undefined },
+  signal: AbortSignal,
+): Promise<void> {
+  if (range === undefined) return;
+  const connection = await connect(pki);
+  for (;;) {
+    try {
+      const node = await getNode(connection, machine.name, { signal, tries: 1 });
+      if (node?.spec.podCIDR !== undefined) return;
+      if (node !== undefined) {
+        await patchNode(
+          connection,
+          machine.name,
+          { spec: { podCIDR: range, podCIDRs: [range] } },
+          { signal, tries: 1 },
+        );
+        return;
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      // Not there yet, or not quite: kubeadm's own wait is the one that ends in an error.
+      if (!(error instanceof LabwrightError)) throw error;
+    }
+    await clock.sleep(limits.answerAgainMs, signal);
+  }
+}
+
+/**
+ * The node is made before its machine comes, with its range: so no two can get the same, and the machine's network is there
+ * when its kubelet starts. Undefined where ranges are not ours to give.
+ */
+async function reservePodRange(
+  { blueprint, cluster }: FormationOptions,
+  connection: ClusterConnection,
+  { name, role }: MachineBlueprint,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (cluster.podNetwork !== 'routed' || role === undefined) return undefined;
+  const nodes = await listNodes(connection, { signal });
+  const there = nodes.find(({ metadata }) => metadata.name === name);
+  if (there !== undefined) return there.spec.podCIDR;
+  const taken = nodes.flatMap(({ spec }) => (spec.podCIDR === undefined ? [] : [spec.podCIDR]));
+  const range = choosePodRange(cluster, taken);
+  if (range === undefined) return undefined;
+  const node = {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name, labels: nodeLabels(blueprint.lab, role) },
+    spec: { podCIDR: range, podCIDRs: [range] },
+  };
+  await connection.create(node, { signal });
+  return range;
+}
+
+type Reserve = <Result>(work: () => Promise<Result>) => Promise<Result>;
+
+/** Machines join side by side; looking and taking must not. */
+function oneAfterTheOther(): Reserve {
+  let turn: Promise<unknown> = Promise.resolve();
+  return async (next) => {
+    const mine = turn.then(next);
+    turn = mine.catch(() => undefined);
+    return await mine;
+  };
 }
 
 /** Whether one of the disks that were not known when the plan was made has a cluster of ours on it. */
@@ -123,7 +204,12 @@ async function isFormedElsewhere(
   return states.includes('member');
 }
 
-async function join(options: FormationOptions, input: ClusterJoinInput, context: StepContext): Promise<string> {
+async function join(
+  options: FormationOptions,
+  reserve: Reserve,
+  input: ClusterJoinInput,
+  context: StepContext,
+): Promise<string> {
   const { clock, random, log, blueprint } = options;
   const { signal } = context;
   const machine = machineOf(options, input.name);
@@ -132,6 +218,7 @@ async function join(options: FormationOptions, input: ClusterJoinInput, context:
   await forgetFormerNode(options, machine, connection, pki, context);
   const startedAt = clock.monotonic();
   const token = makeBootstrapToken(random);
+  const range = await reserve(() => reservePodRange(options, connection, machine, signal));
   context.progress('makes its token');
   await applyBootstrapToken(
     connection,
@@ -144,7 +231,7 @@ async function join(options: FormationOptions, input: ClusterJoinInput, context:
     { signal },
   );
   try {
-    const job = await makeJoinJob(jobWorld(options, pki), machine, formatBootstrapToken(token));
+    const job = await makeJoinJob(jobWorld(options, pki), machine, formatBootstrapToken(token), range);
     const outcome = await runJob(options, machine, job, context);
     const seconds = Math.round((clock.monotonic() - startedAt) / 1000);
     return outcome === 'member' ? 'had joined before' : `joined in ${seconds} s`;

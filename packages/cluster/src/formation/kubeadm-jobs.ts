@@ -75,7 +75,7 @@ export async function makeJoinJob(
     command: ['join'],
     options: [...skip(cluster, []), ...patches(cluster, machine)],
     config: formatJoinConfig(kubeadmLab(world), asMember(machine), token),
-    files: [...keys, makeDiscoveryFile(world, token)],
+    files: [...keys, makeDiscoveryFile(world, token), ...podNetwork(podRange)],
   };
 }
 

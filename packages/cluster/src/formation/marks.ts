@@ -3,7 +3,7 @@ import type { LabId } from '@labwright/core/addresses/names';
 import type { ClusterRole } from '@labwright/core/blueprint/blueprint';
 
 export const labLabel = 'labwright.dev/lab';
-const roleLabel = 'labwright.dev/role';
+export const roleLabel = 'labwright.dev/role';
 
 /** "home", or "home.rehearsal": a label value has no "+", and a lab's name no ".". */
 export function labLabelValue(lab: LabId): string {

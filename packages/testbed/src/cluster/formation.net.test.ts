@@ -26,6 +26,7 @@ import {
   formatBootstrapToken,
   makeBootstrapToken,
 } from '@labwright/drivers/kubernetes/bootstrap-token';
+import { deleteNode, getNode } from '@labwright/drivers/kubernetes/nodes';
 import { secretKind } from '@labwright/drivers/kubernetes/kind';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { findPrograms } from '../kubernetes/binaries.ts';
@@ -90,9 +91,12 @@ describe.skipIf(found.kind === 'missing')('a cluster', () => {
     await plane?.stop();
     if (directory !== undefined) await rm(directory, { recursive: true, force: true });
   });
-  beforeEach(() => {
+  beforeEach(async () => {
     answer = async () => 'blank\n';
+    // Of the test before; the ones that have a kubelet stay.
+    await deleteNode(plane.connection, 'node103', { signal });
   });
+  const getFresh = async () => await getNode(plane.connection, 'node103', { signal });
 
   async function addNode(name: string, role: 'control-plane' | 'worker'): Promise<FakeNode> {
     const mark = role === 'control-plane' ? { 'node-role.kubernetes.io/control-plane': '' } : {};
@@ -155,6 +159,11 @@ describe.skipIf(found.kind === 'missing')('a cluster', () => {
     expect(await run('cluster.join', { name: 'node103' })).toMatch(/^joined in \d+ s$/);
     expect(during).toHaveLength(1);
     expect(await listTokens()).toEqual([]);
+    // Made before the machine came, with the range that its network was configured with.
+    expect(await getFresh()).toMatchObject({
+      metadata: { labels: nodeLabels(lab, 'worker') },
+      spec: { podCIDR: '10.244.255.0/24' },
+    });
   });
 
   test('a join that fails says where it stopped, with the last lines of the kubelet, and leaves no token', async () => {
@@ -176,9 +185,12 @@ describe.skipIf(found.kind === 'missing')('a cluster', () => {
   test('a machine that comes back with a new disk takes its name again: the former node goes', async () => {
     const former = await addNode('node103', 'worker');
     await former.stop();
+    const before = await getFresh();
     answer = async (_name, command) => (isLook(command) ? 'blank\n' : 'labwright: ended 0\n');
     await run('cluster.join', { name: 'node103' });
-    expect(await plane.kubectl(['get', 'nodes', '-o', 'name'])).not.toContain('node103');
+    const after = await getFresh();
+    expect(after?.metadata.uid).not.toBe(before?.metadata.uid);
+    expect(after?.status?.conditions).toBeUndefined();
   });
 
   test('gets our objects once, and needs nothing then', async () => {
@@ -220,7 +232,7 @@ describe.skipIf(found.kind === 'missing')('a cluster', () => {
       const terms = { expiresAt: Date.now() + 60_000, description: 'for a test' };
       await applyBootstrapToken(plane.connection, token, terms, { signal });
       const world = { blueprint: options.blueprint, cluster: options.cluster, pki, now: Date.now() };
-      const job = await makeJoinJob(world, machine, formatBootstrapToken(token));
+      const job = await makeJoinJob(world, machine, formatBootstrapToken(token), undefined);
       for (const file of job.files) {
         if (!('content' in file)) continue;
         await mkdir(dirname(file.path), { recursive: true });

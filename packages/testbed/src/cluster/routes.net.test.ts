@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { makeOwnObjects } from '@labwright/cluster/formation/cluster-objects';
 import { makeNodeProvision } from '@labwright/cluster/formation/node-provision';
+import { makePodNetworkFile } from '@labwright/cluster/formation/pod-range';
 import { issueClientLogin } from '@labwright/cluster/pki/logins';
 import { formatKubeconfig } from '@labwright/cluster/pki/kubeconfig';
 import { makeClusterPki, type ClusterPki } from '@labwright/cluster/pki/pki';
@@ -105,12 +106,15 @@ describe.skipIf(found.kind === 'missing')('routes to pods', () => {
     const provision = makeNodeProvision(cluster, { name: hostName(name), role: 'worker' });
     const script = provision.files.find(({ path }) => path.endsWith('/routes'));
     await writeFile(join(folder, 'routes'), script?.content ?? '', { mode: 0o755 });
+    const template = provision.files.find(({ path }) => path.endsWith('/pods.conflist'));
+    await writeFile(join(folder, 'pods.conflist'), template?.content ?? '');
     const kubectl = dirname(found.kind === 'there' ? found.programs.kubernetes.kubectl : '');
     const environment = [
       'env',
       `PATH=${kubectl}:/usr/sbin:/usr/bin`,
       `LABWRIGHT_KUBECONFIG=${folder}/kubelet.conf`,
       `LABWRIGHT_CNI_FOLDER=${folder}/cni`,
+      `LABWRIGHT_CNI_TEMPLATE=${folder}/pods.conflist`,
       `LABWRIGHT_NODE=${name}`,
     ];
     const options = { root, binds: [scratch, kubectl] };
@@ -143,7 +147,11 @@ describe.skipIf(found.kind === 'missing')('routes to pods', () => {
     other.start();
     await expect.poll(() => ownRoutes(one), { timeout: 15_000 }).toEqual(['10.244.1.0/24 via 10.1.1.2 dev eth0']);
     await expect.poll(() => ownRoutes(other), { timeout: 15_000 }).toEqual(['10.244.0.0/24 via 10.1.1.1 dev eth0']);
-    const config = JSON.parse(await readFile(join(one.folder, 'cni/10-labwright.conflist'), 'utf8')) as object;
+    const text = await readFile(join(one.folder, 'cni/10-labwright.conflist'), 'utf8');
+    const pushed = makePodNetworkFile('10.244.0.0/24');
+    // The very file that a machine gets when it joins: otherwise the unit would replace it, and the bridge with it.
+    expect('content' in pushed ? pushed.content : '').toBe(text);
+    const config = JSON.parse(text) as object;
     expect(config).toMatchObject({
       cniVersion: '0.3.1',
       plugins: [
