@@ -100,7 +100,7 @@ describe('a new lab', () => {
       'cluster.ready node102',
       'cluster.ready node103',
     ]);
-    expect(steps[0]).toMatchObject({ title: 'form the cluster on node101', input: { name: 'node101', unsure: [] } });
+    expect(steps[0]).toMatchObject({ title: 'form cluster on node101', input: { name: 'node101', unsure: [] } });
   });
 
   test('waits for each machine on its own, and for nothing that it does not need', () => {
@@ -146,7 +146,7 @@ describe('a cluster that is silent', () => {
     const others = machineSteps(['node101', 'node102', 'node103'], ['vm.start', 'machine.ready']);
     const { steps } = plan(ha, { facts: silent(), others });
     expect(steps[0]).toMatchObject({
-      title: 'see the cluster answer, or form it on node101 if it never was',
+      title: 'see cluster answer, or form it on node101 if it never was',
       input: { name: 'node101', unsure: ['node101', 'node102', 'node103'] },
       needs: ['machine.ready node101', 'machine.ready node102', 'machine.ready node103'],
     });
@@ -158,7 +158,7 @@ describe('a cluster that is silent', () => {
       others: machineSteps(['node101']),
     });
     expect(steps[0]).toMatchObject({
-      title: 'wait for the cluster to answer',
+      title: 'wait for cluster to answer',
       input: { unsure: ['node102', 'node103'] },
     });
     expect(needsOf(steps, 'cluster.join node101')).toEqual(['cluster.form cluster', 'machine.ready node101']);
@@ -171,7 +171,7 @@ describe('a cluster that is silent', () => {
 
   test('after a formation that was cut off is formed again', () => {
     const { steps } = plan(three, { facts: silent({ node101: 'begun' }) });
-    expect(steps[0]).toMatchObject({ title: 'form the cluster on node101', input: { unsure: [] } });
+    expect(steps[0]).toMatchObject({ title: 'form cluster on node101', input: { unsure: [] } });
   });
 });
 

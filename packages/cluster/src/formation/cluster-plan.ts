@@ -23,6 +23,7 @@ export interface ClusterPlanInput {
 // As seen in the rehearsal on two cores without KVM.
 const estimates = { formMs: 90_000, joinMs: 40_000, readyMs: 15_000, settleMs: 20_000, answerMs: 60_000 };
 
+// Screens write "it" for a step's target in its title, so titles have the target's bare name.
 const formId = stepId('cluster.form', 'cluster');
 
 /** Nothing for a blueprint without a cluster. */
@@ -133,8 +134,8 @@ function planForm(world: World, controlPlanes: readonly MachineBlueprint[]): Ste
   return makeStep('cluster.form', 'cluster', {
     title:
       unsure.length === 0
-        ? `form the cluster on ${first.name}`
-        : `see the cluster answer, or form it on ${first.name} if it never was`,
+        ? `form cluster on ${first.name}`
+        : `see cluster answer, or form it on ${first.name} if it never was`,
     change: 'add',
     reason: unsure.length === 0 ? 'there is none yet' : 'nobody answers, and no disk could be asked why',
     needs: [...new Set([first, ...unsure])].flatMap((machine) => waitOf(world, machine)),
@@ -148,7 +149,7 @@ function planAnswer(world: World, known: readonly MachineBlueprint[]): Step {
   const names = known.map(({ name }) => name);
   const input: ClusterFormInput = { name: names[0] ?? '', unsure: names };
   return makeStep('cluster.form', 'cluster', {
-    title: 'wait for the cluster to answer',
+    title: 'wait for cluster to answer',
     change: 'wait',
     reason: `its keys are on ${names.join(', ')}, and its API is silent`,
     needs: known.flatMap((machine) => waitOf(world, machine)),
@@ -181,7 +182,7 @@ function planReady(world: World, machine: MachineBlueprint, reason: string, need
 function makeReady(name: string, reason: string, needs: readonly string[]): Step {
   const input: ClusterReadyInput = { name };
   return makeStep('cluster.ready', name, {
-    title: `wait for node ${name} to be ready`,
+    title: `wait for ${name} to be ready`,
     change: 'wait',
     reason,
     needs,
@@ -193,7 +194,7 @@ function makeReady(name: string, reason: string, needs: readonly string[]): Step
 function planSettle(machine: MachineBlueprint, reason: string, needs: readonly string[]): Step {
   const input: ClusterSettleInput = { name: machine.name };
   return makeStep('cluster.settle', 'cluster', {
-    title: 'put rights and add-ons into the cluster',
+    title: 'put rights and add-ons into cluster',
     change: 'change',
     reason,
     needs,
