@@ -27,7 +27,7 @@ import { testCacheDirectory } from '../roots.ts';
 const found = await findPrograms();
 const { signal } = new AbortController();
 const lab = labId('home');
-const serverAddress = '10.1.0.9';
+const serverAddress = '10.81.0.9';
 
 const cluster: ClusterBlueprint = {
   version: testVersion,
@@ -64,7 +64,7 @@ describe.skipIf(found.kind === 'missing')('routes to pods', () => {
     const context = { cacheDir: testCacheDirectory(), signal, onProgress: (message: string) => console.log(message) };
     const packages = [...nodePackages, ...clusterPackages];
     root = (await ensureDebianRoot({ name: 'kubernetes-node', packages }, context)).directory;
-    const lan = await makeLan('br0', `${serverAddress}/22`);
+    const lan = await makeLan('routes-lan', `${serverAddress}/22`);
     pki = await makeClusterPki(lab, Date.now());
     plane = await startControlPlane({
       programs: found.programs,
@@ -72,10 +72,10 @@ describe.skipIf(found.kind === 'missing')('routes to pods', () => {
       authority: { certificate: pki.ca.certificate, key: pki.ca.privateKey.reveal() },
     });
     for (const object of makeOwnObjects(lab).objects) await plane.connection.apply(object, { signal });
-    one = await makeMachine(await lan.addPeer('node101', '02:1a:b0:00:01:01', '10.1.1.1/22'));
-    other = await makeMachine(await lan.addPeer('node102', '02:1a:b0:00:01:02', '10.1.1.2/22'));
-    await addNode('node101', '10.1.1.1', '10.244.0.0/24');
-    await addNode('node102', '10.1.1.2', '10.244.1.0/24');
+    one = await makeMachine(await lan.addPeer('node101', '02:1a:b0:00:01:01', '10.81.1.1/22'));
+    other = await makeMachine(await lan.addPeer('node102', '02:1a:b0:00:01:02', '10.81.1.2/22'));
+    await addNode('node101', '10.81.1.1', '10.244.0.0/24');
+    await addNode('node102', '10.81.1.2', '10.244.1.0/24');
   });
   afterAll(async () => {
     await Promise.all(running.map(stop));
@@ -145,8 +145,8 @@ describe.skipIf(found.kind === 'missing')('routes to pods', () => {
   test('each machine gets the other ranges as routes and its own as the network of its pods', async () => {
     one.start();
     other.start();
-    await expect.poll(() => ownRoutes(one), { timeout: 15_000 }).toEqual(['10.244.1.0/24 via 10.1.1.2 dev eth0']);
-    await expect.poll(() => ownRoutes(other), { timeout: 15_000 }).toEqual(['10.244.0.0/24 via 10.1.1.1 dev eth0']);
+    await expect.poll(() => ownRoutes(one), { timeout: 15_000 }).toEqual(['10.244.1.0/24 via 10.81.1.2 dev eth0']);
+    await expect.poll(() => ownRoutes(other), { timeout: 15_000 }).toEqual(['10.244.0.0/24 via 10.81.1.1 dev eth0']);
     const text = await readFile(join(one.folder, 'cni/10-labwright.conflist'), 'utf8');
     const pushed = makePodNetworkFile('10.244.0.0/24');
     // The very file that a machine gets when it joins: otherwise the unit would replace it, and the bridge with it.
@@ -174,27 +174,27 @@ describe.skipIf(found.kind === 'missing')('routes to pods', () => {
   });
 
   test('a machine that comes gets its route, one that goes loses it', async () => {
-    await addNode('node103', '10.1.1.3', '10.244.2.0/24');
-    await expect.poll(() => ownRoutes(one)).toContain('10.244.2.0/24 via 10.1.1.3 dev eth0');
+    await addNode('node103', '10.81.1.3', '10.244.2.0/24');
+    await expect.poll(() => ownRoutes(one)).toContain('10.244.2.0/24 via 10.81.1.3 dev eth0');
     await nodes.pop()?.stop();
     await deleteNode(plane.connection, 'node103', { signal });
-    await expect.poll(() => ownRoutes(one)).toEqual(['10.244.1.0/24 via 10.1.1.2 dev eth0']);
+    await expect.poll(() => ownRoutes(one)).toEqual(['10.244.1.0/24 via 10.81.1.2 dev eth0']);
   });
 
   test('a route that is not ours is left alone, and said so', async () => {
-    await one.run('ip', 'route', 'add', '10.244.9.0/24', 'via', '10.1.1.200');
-    await addNode('node109', '10.1.1.9', '10.244.9.0/24');
+    await one.run('ip', 'route', 'add', '10.244.9.0/24', 'via', '10.81.1.200');
+    await addNode('node109', '10.81.1.9', '10.244.9.0/24');
     await expect.poll(async () => (await ownRoutes(other)).length).toBe(2);
-    expect(await one.run('ip', 'route', 'show', '10.244.9.0/24')).toBe('10.244.9.0/24 via 10.1.1.200 dev eth0 \n');
+    expect(await one.run('ip', 'route', 'show', '10.244.9.0/24')).toBe('10.244.9.0/24 via 10.81.1.200 dev eth0 \n');
   });
 
   test('started again after a while: what is stale goes, of ours only', async () => {
     await Promise.all(running.splice(0).map(stop));
-    await one.run('ip', 'route', 'add', '10.244.77.0/24', 'via', '10.1.1.77', 'proto', '76');
-    await one.run('ip', 'route', 'add', '10.9.0.0/16', 'via', '10.1.1.77');
+    await one.run('ip', 'route', 'add', '10.244.77.0/24', 'via', '10.81.1.77', 'proto', '76');
+    await one.run('ip', 'route', 'add', '10.9.0.0/16', 'via', '10.81.1.77');
     one.start();
-    await expect.poll(() => ownRoutes(one), { timeout: 15_000 }).toEqual(['10.244.1.0/24 via 10.1.1.2 dev eth0']);
-    expect(await one.run('ip', 'route', 'show', '10.9.0.0/16')).toContain('10.1.1.77');
+    await expect.poll(() => ownRoutes(one), { timeout: 15_000 }).toEqual(['10.244.1.0/24 via 10.81.1.2 dev eth0']);
+    expect(await one.run('ip', 'route', 'show', '10.9.0.0/16')).toContain('10.81.1.77');
   });
 
   test('a silent API takes no route away, and what changed meanwhile is seen afterwards', async () => {
@@ -202,13 +202,13 @@ describe.skipIf(found.kind === 'missing')('routes to pods', () => {
     const [server] = plane.apiServers;
     await server.kill();
     if (child !== undefined) await ended(child);
-    expect(await ownRoutes(one)).toEqual(['10.244.1.0/24 via 10.1.1.2 dev eth0']);
+    expect(await ownRoutes(one)).toEqual(['10.244.1.0/24 via 10.81.1.2 dev eth0']);
     // As systemd does: started again at once, it waits for the API.
     running.splice(0);
     one.start();
     await server.start();
-    await addNode('node104', '10.1.1.4', '10.244.4.0/24');
-    await expect.poll(() => ownRoutes(one), { timeout: 15_000 }).toContain('10.244.4.0/24 via 10.1.1.4 dev eth0');
+    await addNode('node104', '10.81.1.4', '10.244.4.0/24');
+    await expect.poll(() => ownRoutes(one), { timeout: 15_000 }).toContain('10.244.4.0/24 via 10.81.1.4 dev eth0');
   });
 });
 

@@ -15,7 +15,7 @@ const report = makeAcceptanceReport('changes');
 const stateOf = async (machine: string): Promise<string | undefined> =>
   await lab.on(
     machine,
-    'cat /proc/sys/kernel/random/boot_id /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub; cat /srv/kept 2>&1',
+    'cat /proc/sys/kernel/random/boot_id /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub; cat /srv/kept 2>/dev/null || echo nothing is kept',
   );
 
 async function readStates(machines: readonly string[]): Promise<ReadonlyMap<string, string | undefined>> {
@@ -60,6 +60,7 @@ await report.check('`machine rebuild` makes that machine new and leaves the othe
   const after = (await stateOf('node102'))?.split('\n') ?? [];
   const same = ['boot', 'machine id', 'host key', 'file'].filter((_, index) => after[index] === before[index]);
   return [
+    ...(before.length === 4 && after.length === 4 ? [] : [`its state cannot be read: ${after.join(', ')}`]),
     ...same.map((what) => `node102 has the same ${what} as before`),
     ...((await lab.generationOf('node102')) === '2' ? [] : ['its generation is not 2']),
     ...(await listTouched(others)),

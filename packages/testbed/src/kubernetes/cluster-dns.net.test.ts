@@ -29,7 +29,7 @@ describe.skipIf(found.kind === 'missing')('cluster DNS', () => {
   /** What dig says, without its comments: "name ttl IN A data". */
   const dig = async (...argv: readonly string[]): Promise<string> => {
     const options = ['+noall', '+answer', '+tries=1', '+time=3', '+nocookie'];
-    const { stdout } = await pod.exec(['dig', '@10.1.0.9', '-p', String(dns.port), ...options, ...argv], { root });
+    const { stdout } = await pod.exec(['dig', '@10.82.0.9', '-p', String(dns.port), ...options, ...argv], { root });
     return stdout.replaceAll(/[\t ]+/g, ' ').trim();
   };
   const short = async (...argv: readonly string[]): Promise<readonly string[]> =>
@@ -43,11 +43,11 @@ describe.skipIf(found.kind === 'missing')('cluster DNS', () => {
   beforeAll(async () => {
     if (found.kind === 'missing') return;
     root = await peersRoot();
-    const lan = await makeLan('br0', '10.1.0.9/22');
-    pod = await lan.addPeer('pod', '02:00:00:00:00:10', '10.1.0.50/22');
-    const router = await lan.addPeer('router', '02:00:00:00:00:01', '10.1.0.1/22');
+    const lan = await makeLan('dns-lan', '10.82.0.9/22');
+    pod = await lan.addPeer('pod', '02:00:00:00:00:10', '10.82.0.50/22');
+    const router = await lan.addPeer('router', '02:00:00:00:00:01', '10.82.0.1/22');
     const many = Array.from({ length: 60 }, (_, index) => `--host-record=many.example.test,192.0.2.${index + 1}`);
-    const names = ['--host-record=nas.home.arpa,10.1.0.5', '--host-record=example.test,192.0.2.1', ...many];
+    const names = ['--host-record=nas.home.arpa,10.82.0.5', '--host-record=example.test,192.0.2.1', ...many];
     router.spawn(
       ['dnsmasq', '--keep-in-foreground', '--no-resolv', '--no-hosts', '--user=root', '--local=/test/', ...names],
       { root },
@@ -57,8 +57,8 @@ describe.skipIf(found.kind === 'missing')('cluster DNS', () => {
       connection: plane.connection,
       cluster: { dnsDomain: zone, pods: cidr('10.128.0.0/12'), services: cidr('10.96.0.0/16') },
       // The first one is not there: its queries go on to the second.
-      resolvers: [{ address: ipv4('10.1.0.3') }, { address: ipv4('10.1.0.1') }],
-      address: ipv4('10.1.0.9'),
+      resolvers: [{ address: ipv4('10.82.0.3') }, { address: ipv4('10.82.0.1') }],
+      address: ipv4('10.82.0.9'),
       port: 0,
       clock: systemClock,
       random: systemRandom,
@@ -137,7 +137,7 @@ describe.skipIf(found.kind === 'missing')('cluster DNS', () => {
     expect(await short('example.test')).toEqual(['192.0.2.1']);
     expect(await short('+tcp', 'example.test')).toEqual(['192.0.2.1']);
     expect(await status('nothing.test')).toBe('NXDOMAIN');
-    expect(await short('-x', '10.1.0.5')).toEqual(['nas.home.arpa.']);
+    expect(await short('-x', '10.82.0.5')).toEqual(['nas.home.arpa.']);
   });
 
   test('follows a Service that is an alias to where it leads', async () => {
@@ -146,7 +146,7 @@ describe.skipIf(found.kind === 'missing')('cluster DNS', () => {
     await apply('Service', 'loop', { type: 'ExternalName', externalName: `loop.default.svc.${zone}` });
     await expect
       .poll(async () => await short(`also-nas.default.svc.${zone}`), patience)
-      .toEqual(['10.1.0.5', 'nas.default.svc.cluster.local.', 'nas.home.arpa.']);
+      .toEqual(['10.82.0.5', 'nas.default.svc.cluster.local.', 'nas.home.arpa.']);
     await expect.poll(async () => await status(`loop.default.svc.${zone}`), patience).toBe('SERVFAIL');
   });
 
@@ -170,7 +170,7 @@ describe.skipIf(found.kind === 'missing')('cluster DNS', () => {
 
   test('drops and counts what is no query, and answers on', async () => {
     const [port = 0] = await freePorts(1);
-    const socket = createSocket('udp4').bind(port, '10.1.0.9');
+    const socket = createSocket('udp4').bind(port, '10.82.0.9');
     await once(socket, 'listening');
     const before = dns.counters().malformed;
     for (const bytes of [
@@ -179,7 +179,7 @@ describe.skipIf(found.kind === 'missing')('cluster DNS', () => {
       [0, 1, 0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1],
       [0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 63],
     ]) {
-      socket.send(Uint8Array.from(bytes), dns.port, '10.1.0.9');
+      socket.send(Uint8Array.from(bytes), dns.port, '10.82.0.9');
     }
     await expect.poll(() => dns.counters().malformed - before).toBe(4);
     socket.close();
