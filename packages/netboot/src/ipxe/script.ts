@@ -37,7 +37,7 @@ export type ScriptStart = 'configured' | 'unconfigured';
 /**
  * A failed fetch is tried again for ever: the image may be built at this moment. A Labwright that was started again knows
  * nothing of this boot's token, so after a while the machine asks for an address, and with it for a script, once more.
- * The tries are counted in strokes: the iPXE of 2019 has a command that adds, and its sums do not grow.
+ * The tries are counted in strokes: with the iPXE of 2019 a number that was added to was not seen to reach its end.
  */
 export function renderIpxeScript(
   machine: BootMachine,

@@ -196,7 +196,7 @@ describe.skipIf(found.kind === 'missing')('cluster DNS', () => {
     // Without a selector, its slice is made from the Endpoints: what kube-proxy goes by.
     await expect
       .poll(described, patience)
-      .toMatch(new RegExp(`endpointslice\\S*kube-dns\\S* .*,${dns.port} +10\\.1\\.0\\.9 `));
+      .toMatch(new RegExp(`endpointslice\\S*kube-dns\\S* .*,${dns.port} +10\\.82\\.0\\.9 `));
     expect(await described()).toMatch(/service\/kube-dns +ClusterIP +10\.96\.0\.10 +<none> +53\/UDP,53\/TCP/);
     expect(await short(`kube-dns.kube-system.svc.${zone}`)).toEqual(['10.96.0.10']);
   });
