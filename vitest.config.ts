@@ -9,6 +9,7 @@ export default defineConfig({
   test: {
     include: kind === '' ? [`${all}/*.test.ts`, 'tools/**/*.test.ts'] : [`${all}/*.${kind}.test.ts`],
     exclude: kind === '' ? ['**/*.net.test.ts', '**/*.guest.test.ts', '**/node_modules/**'] : ['**/node_modules/**'],
+    setupFiles: kind === 'net' ? ['packages/testbed/src/network/empty-testbed.ts'] : [],
     reporters: ['default', './tools/closing-line.ts'],
     testTimeout: 20_000,
     hookTimeout: 60_000,

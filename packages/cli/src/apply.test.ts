@@ -103,6 +103,28 @@ describe('what would be lost', () => {
   });
 });
 
+describe('a lab that moved between looking and doing', () => {
+  const moved = new LabwrightError('LW5001', { what: 'plan aaaaaa no longer fits the lab' });
+
+  test('is planned and asked about once more', async () => {
+    const { session, ran } = makeSession(harmless);
+    const looked = vi.spyOn(session.client, 'plan').mockResolvedValueOnce({ ...harmless, id: 'bbbbbb' });
+    vi.spyOn(session.client, 'run').mockRejectedValueOnce(moved);
+    expect(await applyIntent(makeProgram().program, session, { kind: 'up' })).toBe(exitCodes.done);
+    expect(looked).toHaveBeenCalledTimes(2);
+    expect(ran).toEqual(['aaaaaa']);
+  });
+
+  test('that goes on moving, or a plan that was saved, is refused', async () => {
+    const { session } = makeSession(harmless);
+    const run = vi.spyOn(session.client, 'run').mockRejectedValue(moved);
+    await expect(applyIntent(makeProgram().program, session, { kind: 'up' })).rejects.toBe(moved);
+    expect(run).toHaveBeenCalledTimes(2);
+    await expect(applyPlan(makeProgram().program, session, 'aaaaaa')).rejects.toBe(moved);
+    expect(run).toHaveBeenCalledTimes(3);
+  });
+});
+
 test('a saved plan is run as it is, without a new look, and an unknown one is not', async () => {
   const { session, ran } = makeSession(harmless);
   const looked = vi.spyOn(session.client, 'plan');

@@ -5,12 +5,25 @@ import type { Plan } from '@labwright/core/plan/plan';
 import { randomHex } from '@labwright/core/ports/random';
 import type { LabClient } from '@labwright/daemon/api/client';
 import type { LabSession } from './lab-session.ts';
+import { confirmByName } from './confirm.ts';
 import { exitCodes, type ExitCode, type Program } from './program.ts';
 import { formatPlan } from './render/plan.ts';
 import { makeRunRenderer } from './render/run.ts';
 
+/**
+ * What was wanted is an end and not a plan: when the lab moved between looking and doing (Labwright itself healed something, say),
+ * it is planned, shown and asked about once more.
+ */
 export async function applyIntent(program: Program, session: LabSession, intent: Intent): Promise<ExitCode> {
-  return await showAndRun(program, session, await session.client.plan(intent, program.interrupt));
+  const plan = async (): Promise<Plan> => await session.client.plan(intent, program.interrupt);
+  const first = await plan();
+  try {
+    return await showAndRun(program, session, first);
+  } catch (error) {
+    if (!(error instanceof LabwrightError) || error.code !== 'LW5001') throw error;
+    if (!program.options.json) program.terminal.err('The lab has moved meanwhile; this is the plan now:\n');
+    return await showAndRun(program, session, await plan());
+  }
 }
 
 /** Shows and applies a saved plan, and nothing else. Throws LW0002 for an unknown one, LW5001 when it no longer fits. */
@@ -49,25 +62,12 @@ function printRun({ terminal }: Program, run: { plan: Plan; outcome: string; err
   terminal.out(`${JSON.stringify(run, undefined, 2)}\n`);
 }
 
-/**
- * Destroying asks, and names what is lost. On hardware that was meant with --real, --yes is not enough: a rehearsal runs
- * in the same directory, and a habit must not cost a disk.
- */
-async function confirmLoss(program: Program, { blueprint, location }: LabSession, plan: Plan): Promise<void> {
+/** Destroying asks, and names what is lost. */
+async function confirmLoss(program: Program, session: LabSession, plan: Plan): Promise<void> {
   const lost = plan.steps.flatMap((step) => (step.risk.level === 'data-loss' ? [step.risk.lost] : []));
-  const mustType = location.kind === 'hardware' && program.options.real;
-  if (lost.length === 0 || (program.options.yes && !mustType)) return;
-  const name = blueprint.lab.split('+')[0] ?? '';
-  const answer = await program.terminal.ask(`This loses ${lost.join(', ')} for good. Type ${name} to go on: `);
-  if (answer?.trim() === name) return;
-  const fix = mustType ? ['run it in a terminal'] : ['the same command with --yes, after a look at the plan'];
-  throw answer === undefined
-    ? new LabwrightError('LW0002', {
-        what: 'nothing was changed',
-        why: `nobody is there to confirm the loss of ${lost.join(', ')}`,
-        fix,
-      })
-    : new LabwrightError('LW0003', { what: 'nothing was changed', why: 'the loss was not confirmed' });
+  if (lost.length === 0) return;
+  const all = lost.join(', ');
+  await confirmByName(program, session, { question: `This loses ${all} for good.`, loss: `the loss of ${all}` });
 }
 
 async function follow(program: Program, client: LabClient, planId: string) {

@@ -2,23 +2,23 @@
 import { errorTable } from '@labwright/core/errors/table';
 import { systemClock, systemRandom } from '@labwright/core/ports/system';
 import { describe, expect, test } from 'vitest';
-import { runCommandLine } from './cli.ts';
+import { runCommandLine, type ProgramBase } from './cli.ts';
 import { commandGroups, commands } from './commands/commands.ts';
 import { exitCodes } from './program.ts';
 import { makeScreen } from './render/screen.test-data.ts';
 
 /** Nothing these commands do depends on a folder or a lab. */
-async function run(argv: readonly string[], columns: number) {
+async function run(argv: readonly string[], columns: number, { directory, interrupt }: Partial<ProgramBase> = {}) {
   const screen = makeScreen({ columns, rows: 24, isInteractive: false });
   const never = new AbortController().signal;
   const exitCode = await runCommandLine(argv, {
     terminal: { ...screen, outStyle: screen.outStyle, errStyle: screen.errStyle },
     environment: {},
     folders: { cache: '/nowhere', state: '/nowhere' },
-    directory: undefined,
+    directory,
     clock: systemClock,
     random: systemRandom,
-    interrupt: never,
+    interrupt: interrupt ?? never,
     signal: never,
   });
   return { exitCode, text: screen.lines().join('\n'), widest: screen.widest() };
@@ -55,4 +55,10 @@ test('help on a narrow terminal', async () => {
 test('help of everything', async () => {
   const { text } = await run(['help'], 80);
   await expect(text).toMatchFileSnapshot('render/testdata/help.80.txt');
+});
+
+test('an interrupted command with --json is an error as a document', async () => {
+  const interrupted = { directory: '/', interrupt: AbortSignal.abort() };
+  const { exitCode, text } = await run(['config', 'check', '--json', '--lab', '/nowhere'], 80, interrupted);
+  expect([exitCode, JSON.parse(text)]).toMatchObject([exitCodes.interrupted, { error: { code: 'LW0003' } }]);
 });

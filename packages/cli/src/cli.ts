@@ -251,7 +251,8 @@ async function runGuarded(program: Program, command: Command, input: CommandInpu
     return await command.run(program, input);
   } catch (thrown) {
     if (program.interrupt.aborted) {
-      program.terminal.err('stopped\n');
+      if (program.options.json) await reportError(new LabwrightError('LW0003', { what: 'interrupted' }), program);
+      else program.terminal.err('stopped\n');
       return exitCodes.interrupted;
     }
     const error = nameFolder(asLabwrightError(thrown), program);

@@ -1,5 +1,5 @@
 // Secrets of a lab on hardware, as those who need them get them.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encryptAge, makeAgeIdentity } from '@labwright/core/lab/age';
@@ -8,7 +8,7 @@ import { silentLog } from '@labwright/core/ports/log';
 import { Secret } from '@labwright/core/ports/secret';
 import { systemClock, systemRandom } from '@labwright/core/ports/system';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { serveOptionsOnHardware } from './hardware.ts';
+import { readRouterLogin, serveOptionsOnHardware } from './hardware.ts';
 import type { Program } from './program.ts';
 import { makeScreen } from './render/screen.test-data.ts';
 
@@ -41,11 +41,10 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function readSecret(reference: { readonly age: string }): Promise<string> {
-  const screen = makeScreen({ columns: 80, rows: 24, isInteractive: false });
-  const program: Program = {
-    terminal: screen,
-    environment: { PROXMOX_TOKEN: 'labwright@pve!cli=11111111-2222-3333-4444-555555555555' },
+function makeProgram(environment: Program['environment']): Program {
+  return {
+    terminal: makeScreen({ columns: 80, rows: 24, isInteractive: false }),
+    environment,
     folders: { cache: join(folder, 'cache'), state: join(folder, 'state') },
     directory: folder,
     clock: systemClock,
@@ -54,6 +53,10 @@ async function readSecret(reference: { readonly age: string }): Promise<string> 
     interrupt: never,
     signal: never,
   };
+}
+
+async function readSecret(reference: { readonly age: string }): Promise<string> {
+  const program = makeProgram({ PROXMOX_TOKEN: 'labwright@pve!cli=11111111-2222-3333-4444-555555555555' });
   const labFile = await readLab(join(folder, 'lab.yaml'), 'lab.yaml');
   const options = await serveOptionsOnHardware(program, labFile, { boot: false, log: silentLog });
   const secret = await options.serviceSources?.readSecret(reference, 'kubernetes.secrets.db.data.password');
@@ -67,4 +70,17 @@ test('a Secret of the cluster comes from the encrypted file, though the login fo
   await write('db: battery-staple');
   expect(await readSecret({ age: 'db' })).toBe('battery-staple');
   await expect(readSecret({ age: 'other' })).rejects.toThrow('kubernetes.secrets.db.data.password');
+});
+
+test('a router of which nothing is managed is logged in to when its secret is at hand, and asked for by nobody else', async () => {
+  const file = join(folder, 'router.yaml');
+  const read = async (manage: string, environment: Program['environment']) => {
+    const text = await readFile(join(folder, 'lab.yaml'), 'utf8');
+    const router = { kind: 'pfsense', address: '10.1.0.1', password: { env: 'P' }, manage: manage.split(' ').slice(1) };
+    await writeFile(file, JSON.stringify({ ...(JSON.parse(text) as object), router }));
+    return await readRouterLogin(makeProgram(environment), await readLab(file, 'router.yaml'), silentLog);
+  };
+  expect((await read('', { P: 'secret' })).routerLogin?.password.reveal()).toBe('secret');
+  expect(await read('', {})).toEqual({});
+  await expect(read(' dns', {})).rejects.toMatchObject({ code: 'LW1003' });
 });

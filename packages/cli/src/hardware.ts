@@ -12,7 +12,7 @@ import type { SecretRef } from '@labwright/core/lab/lab-values';
 import { readSecret } from '@labwright/core/lab/read-secret';
 import type { Log } from '@labwright/core/ports/log';
 import { Secret } from '@labwright/core/ports/secret';
-import type { ServeOptions } from '@labwright/daemon/serve';
+import type { ServeOptions } from '@labwright/daemon/serve-options';
 import type { Credentials } from '@labwright/drivers/proxmox/credentials';
 import type { TlsPolicy } from '@labwright/drivers/proxmox/tls-pin';
 import { hardwareSocket, labFolder } from './folders.ts';
@@ -27,7 +27,9 @@ export async function serveOptionsOnHardware(
   const { tls } = labFile.lab.proxmox;
   return {
     blueprint: resolveBlueprint(labFile.lab, { rehearsal: false }),
+    labDigest: labFile.digest,
     credentials: await readCredentials(program, labFile),
+    ...(await readRouterLogin(program, labFile, log)),
     expect: 'hardware',
     ...(tls === 'pinned' ? {} : { tls: await readCaPolicy(labFile.directory, tls.ca) }),
     stateDirectory: labFolder(program.folders, labFile.path, labFile.lab.lab),
@@ -69,6 +71,31 @@ export async function readCredentials(program: Program, labFile: LabFile): Promi
   });
 }
 
+/**
+ * Nothing for a lab without a router, or without a password for it. Also of a router of which nothing is managed (any more), so
+ * that what is left of ours is found there; but who manages nothing need not have the secret at hand. Throws LW1003.
+ */
+export async function readRouterLogin(
+  program: Program,
+  labFile: LabFile,
+  log: Log,
+): Promise<Pick<ServeOptions, 'routerLogin'>> {
+  const { router } = labFile.lab;
+  if (router?.password === undefined) return {};
+  const { user } = router;
+  try {
+    const password = await readLabSecret(program, labFile, router.password, 'router.password', program.interrupt);
+    return { routerLogin: { user, password } };
+  } catch (error) {
+    if (router.manage.length > 0 || !(error instanceof LabwrightError) || error.code !== 'LW1003') throw error;
+    log.info('the router is not looked at: nothing of it is managed, and its password cannot be read', {
+      router: router.name,
+      why: error.why ?? error.message,
+    });
+    return {};
+  }
+}
+
 /** "USER@REALM!TOKENID=UUID", as Proxmox shows it once. */
 function parseToken(secret: Secret): Credentials {
   const match = /^([^\s=!@]+@[^\s=!@]+![^\s=!]+)=(\S+)$/.exec(secret.reveal());
@@ -85,7 +112,7 @@ function parseToken(secret: Secret): Credentials {
  * Any secret of the lab file, as it is now. The encrypted file is opened for each one that is in it: a service that runs for
  * months gives the value of today, and what is kept elsewhere needs no identity. Throws LW1003.
  */
-async function readLabSecret(
+export async function readLabSecret(
   program: Program,
   labFile: LabFile,
   reference: SecretRef,

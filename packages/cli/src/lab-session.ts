@@ -13,6 +13,7 @@ import { plural, wrap } from './render/text.ts';
 import { makeWait, type Wait } from './render/waiting.ts';
 import { serveSocket } from './rehearsal/record.ts';
 import { labFileAt } from './rehearsal/rehearsed-lab.ts';
+import { untilInterrupted } from './until-interrupted.ts';
 
 export interface LabSession {
   readonly location: LabLocation;
@@ -44,12 +45,13 @@ export async function withLab<Result>(
   if (!program.options.json) program.terminal.err(describeLab(blueprint, labFile, program.terminal.errStyle.columns));
   const session = { location, labFile, blueprint };
   const wait = makeWait(program, waitsFor(blueprint));
+  const { digest } = labFile;
   if (location.kind === 'rehearsal') {
     const socket = serveSocket(location.rehearsal.stateDirectory);
-    return await work({ ...session, client: makePatientClient(socket, wait) });
+    return await work({ ...session, client: makePatientClient(makeLabClient(socket, digest), wait) });
   }
   const socket = hardwareSocket(program.folders, labFile);
-  const client = makePatientClient(socket, wait);
+  const client = makePatientClient(makeLabClient(socket, digest), wait);
   if (await isServed(socket)) return await work({ ...session, client });
   if (labFile.lab.serve !== undefined && needs.boot && !program.options.withoutServe) {
     throw new LabwrightError('LW5003', {
@@ -66,7 +68,7 @@ export async function withLab<Result>(
   ]);
   const log = makeLineLog(program.terminal, program.clock, program.options.debug ? 'debug' : 'error');
   const options = await serveOptionsOnHardware(program, labFile, { boot: needs.boot, log });
-  const lab = await wait(() => serveLab(options, program.signal));
+  const lab = await wait(() => untilInterrupted(program, (signal) => serveLab(options, signal)));
   try {
     return await work({ ...session, client });
   } finally {
@@ -75,8 +77,7 @@ export async function withLab<Result>(
 }
 
 /** Looking at the hosts takes as long as they take to answer, or to give none. */
-function makePatientClient(socket: string, wait: Wait): LabClient {
-  const client = makeLabClient(socket);
+function makePatientClient(client: LabClient, wait: Wait): LabClient {
   return {
     ...client,
     status: async (signal) => await wait(() => client.status(signal)),

@@ -16,7 +16,7 @@ const token = 'labwright@pve!cli=11111111-2222-3333-4444-555555555555';
 vi.setConfig({ testTimeout: 120_000 });
 
 let folder: string;
-/** The example on loopback addresses, where nothing answers. */
+/** The example on loopback addresses, where nothing answers, and with a router that is its owner's alone. */
 let lab: string;
 
 beforeAll(async () => {
@@ -25,7 +25,8 @@ beforeAll(async () => {
   lab = join(folder, 'lab', 'lab.yaml');
   await mkdir(join(folder, 'lab'));
   await mkdir(join(folder, 'empty'));
-  await writeFile(lab, text.replaceAll('10.1.', '127.1.'));
+  const unmanaged = text.replace(/^ +manage: .*\n/m, '').replace(/^exposures: .*\n/m, '');
+  await writeFile(lab, unmanaged.replaceAll('10.1.', '127.1.'));
 });
 afterAll(async () => {
   await rm(folder, { recursive: true });

@@ -1,7 +1,8 @@
 // The images that the machines of this lab boot, by what each of them is, and what cluster machines fetch later: made one after the
 // other in the background. A client that comes too early is told to come again.
 import { stat } from 'node:fs/promises';
-import type { Blueprint, ClusterBlueprint, ClusterRole, MachineBlueprint } from '@labwright/core/blueprint/blueprint';
+import { isRehearsal } from '@labwright/core/addresses/names';
+import type { Blueprint, ClusterRole, MachineBlueprint } from '@labwright/core/blueprint/blueprint';
 import type { Log } from '@labwright/core/ports/log';
 import { ensureDebianImage, type DebianImage } from '@labwright/images/debian/debian-image';
 import type { BuildContext } from '@labwright/images/debian-root';
@@ -24,13 +25,32 @@ export function bootImageName(machine: Pick<MachineBlueprint, 'image' | 'role'>)
   return machine.role === undefined ? machine.image : `${machine.image}-${machine.role}`;
 }
 
-/** What the machine's kernel is told on top, by the version of Kubernetes it will run. */
+/** What the machine's kernel is told on top: by the version of Kubernetes it will run, and by where it runs. */
 export function bootKernelArguments(
   machine: Pick<MachineBlueprint, 'role'>,
-  cluster: ClusterBlueprint | undefined,
+  { lab, cluster }: Pick<Blueprint, 'lab' | 'cluster'>,
 ): readonly string[] {
-  return machine.role === undefined || cluster === undefined ? [] : nodeKernelArguments(cluster.version);
+  return [
+    ...(machine.role === undefined || cluster === undefined ? [] : nodeKernelArguments(cluster.version)),
+    ...(isRehearsal(lab) ? emulatedKernelArguments : []),
+  ];
 }
+
+/** For processors that are emulated; see docs/fidelity.md. */
+const emulatedKernelArguments: readonly string[] = [
+  // They share one clock, which the kernel does not believe of this kind: it would ask the chip set for the time instead, and so
+  // would every program, at the price of a system call and of the emulator's one lock.
+  'tsc=reliable',
+  // Nobody attacks these machines, an emulated processor does not speculate, and each of its detours around that is emulated too.
+  'mitigations=off',
+  // While the kernel changes its own code (a socket that wants time stamps is enough), an emulated processor may go on with what
+  // was there before, for ever: such a machine starts again by itself. No load of the computer looks like two minutes of that.
+  'softlockup_panic=1',
+  'watchdog_thresh=60',
+  'panic=5',
+  // The clock is the computer's; there is no time server to ask, and asking is one of those changes.
+  'systemd.mask=labwright-timesync.timer',
+];
 
 /** Builds every image of the lab's machines. Throws what ensureDebianImage, ensureKubernetesRelease and ensureNodeImage throw. */
 export async function ensureLabImages(

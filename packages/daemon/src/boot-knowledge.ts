@@ -1,9 +1,9 @@
 // What netboot asks about machines and who answers: the blueprint, the generation each machine should have, and the
 // Ignition config of one machine.
 import type { Mac } from '@labwright/core/addresses/mac';
-import { prefixLength } from '@labwright/core/addresses/ipv4';
+import { prefixLength, type Ipv4 } from '@labwright/core/addresses/ipv4';
 import type { HostName } from '@labwright/core/addresses/names';
-import type { Blueprint } from '@labwright/core/blueprint/blueprint';
+import type { Blueprint, MachineBlueprint } from '@labwright/core/blueprint/blueprint';
 import type { HypervisorFacts } from '@labwright/core/facts/hypervisors';
 import { makeNodeProvision } from '@labwright/cluster/formation/node-provision';
 import { parseMark } from '@labwright/drivers/proxmox/mark';
@@ -23,17 +23,19 @@ export interface BootKnowledge extends BootDirectory {
 
 export function makeBootKnowledge(blueprint: Blueprint): BootKnowledge {
   const machines = new Map(allMachines(blueprint).map((machine) => [machine.mac, machine]));
+  const byAddress = new Map(allMachines(blueprint).map((machine) => [machine.address, machine]));
   const generations = new Map<HostName, number>();
+  const bootMachine = (machine: MachineBlueprint | undefined): BootMachine | undefined => {
+    if (machine === undefined) return undefined;
+    const { name, mac, address, firmware } = machine;
+    const image = bootImageName(machine);
+    const kernelArguments = bootKernelArguments(machine, blueprint);
+    const generation = generations.get(name) ?? 1;
+    return { name, mac, address, firmware, image, kernelArguments, generation, lab: blueprint.lab };
+  };
   return {
-    findByMac: (mac: Mac): BootMachine | undefined => {
-      const machine = machines.get(mac);
-      if (machine === undefined) return undefined;
-      const { name, address, firmware } = machine;
-      const image = bootImageName(machine);
-      const kernelArguments = bootKernelArguments(machine, blueprint.cluster);
-      const generation = generations.get(name) ?? 1;
-      return { name, mac, address, firmware, image, kernelArguments, generation, lab: blueprint.lab };
-    },
+    findByMac: (mac: Mac) => bootMachine(machines.get(mac)),
+    findByAddress: (address: Ipv4) => bootMachine(byAddress.get(address)),
     wiped: (machine, generation) => void generations.set(machine, generation),
     observed: (facts) => {
       for (const vm of facts.vms) {

@@ -2,7 +2,7 @@
 import type { Clock } from '@labwright/core/ports/clock';
 import { asLabwrightError } from '@labwright/core/errors/error';
 import type { Log } from '@labwright/core/ports/log';
-import type { LabService } from './lab-service.ts';
+import type { LabService, RunOptions } from './lab-service.ts';
 
 export interface HealingOptions {
   readonly service: LabService;
@@ -52,7 +52,13 @@ async function healOnce({ service, log, signal }: HealingOptions): Promise<{ isW
   if (plan.steps.length === 0) return { isWell: true, waits };
   log.info('heals', { plan: plan.id, steps: plan.steps.map(({ title }) => title).join('; ') });
   // Its events go to everybody who listens; there is nobody else to tell.
-  const run = { planId: plan.id, emit: () => undefined, interrupt: signal, signal: new AbortController().signal };
+  const run: RunOptions = {
+    planId: plan.id,
+    by: 'service',
+    emit: () => undefined,
+    interrupt: signal,
+    signal: new AbortController().signal,
+  };
   const { outcome, failures } = await service.run(run);
   for (const { step, error } of failures)
     log.warn('a step of healing failed', { step: step.id, code: error.code, what: error.message });

@@ -15,9 +15,11 @@ import { fetchVmCondition } from '@labwright/drivers/proxmox/vm-condition';
 import { planIntent, type MachineIntent } from '@labwright/machines/intent-plan';
 import { findLeftovers, nobodyElse } from '@labwright/machines/machine-plan';
 import { findSpare, withReplacements } from '@labwright/machines/replacements';
+import { orderAfterRouter } from '@labwright/network/router/router-steps';
 import type { ClusterArea, ClusterView } from './cluster/cluster-area.ts';
 import { keepHealing, planHealingSteps } from './cluster/healing-plan.ts';
 import type { LifeArea } from './cluster/life-area.ts';
+import type { RouterArea } from './router/router-area.ts';
 import type { ServicesArea } from './services/services-area.ts';
 
 export interface LabPlannerOptions {
@@ -27,6 +29,8 @@ export interface LabPlannerOptions {
   /** Absent for a lab without a cluster. */
   readonly cluster?: { readonly area: ClusterArea; readonly life: LifeArea };
   readonly services: Pick<ServicesArea, 'plan'>;
+  /** Absent for a lab without one, or without a login for it. */
+  readonly router?: Pick<RouterArea, 'plan'>;
   readonly currentReports: () => readonly MachineReport[];
 }
 
@@ -81,8 +85,19 @@ interface World extends LabPlannerOptions {
   readonly signal: AbortSignal;
 }
 
-/** What people ask of single machines is done to those alone. */
+/** What people ask of single machines is done to those alone; the router has what there is after it. */
 async function planMachineIntent(intent: MachineIntent, world: World): Promise<readonly AreaPlan[]> {
+  const { blueprint } = world;
+  const areas = await planMachinesAndCluster(intent, world);
+  if (world.router === undefined || intent.kind === 'down' || intent.kind === 'rebuild') return areas;
+  const gone = new Set(intent.kind === 'destroy' ? intent.machines : []);
+  const staying = blueprint.machines.filter(({ name }) => !gone.has(name));
+  const routed = await world.router.plan(staying, world.signal);
+  const isBootedByRouter = blueprint.netboot.mode === 'router';
+  return [routed, ...areas.map((area) => orderAfterRouter(area, routed.steps, { isBootedByRouter }))];
+}
+
+async function planMachinesAndCluster(intent: MachineIntent, world: World): Promise<readonly AreaPlan[]> {
   const { blueprint, hypervisors, cluster, services, signal } = world;
   const facts = { hypervisors, machines: { reports: world.currentReports() } };
   // All go down together and come back as they are: nobody leaves the cluster.

@@ -19,6 +19,8 @@ import type { ClusterArea } from './cluster/cluster-area.ts';
 import type { LifeArea } from './cluster/life-area.ts';
 import type { EventBus } from './event-bus.ts';
 import { planAreas, type LabPlannerOptions } from './lab-planner.ts';
+import type { RouterArea } from './router/router-area.ts';
+import { makeRunTurns, type RunStarter } from './run-turns.ts';
 import type { ServicesArea } from './services/services-area.ts';
 import type { Store } from './store/store.ts';
 
@@ -33,6 +35,8 @@ export interface LabServiceOptions {
   /** Absent for a lab without a cluster. */
   readonly cluster?: { readonly area: ClusterArea; readonly life: LifeArea };
   readonly services: ServicesArea;
+  /** Absent for a lab without one, or without a login for it. */
+  readonly router?: RouterArea;
   readonly clock: Clock;
   readonly random: Random;
   /** Told after every look at the hypervisors. */
@@ -42,6 +46,8 @@ export interface LabServiceOptions {
 export interface RunOptions {
   /** The saved plan to apply exactly. */
   readonly planId: string;
+  /** A person's waits for what the service began by itself, whose events it is told meanwhile. */
+  readonly by: RunStarter;
   readonly emit: (event: LabEvent) => void;
   readonly interrupt: AbortSignal;
   readonly signal: AbortSignal;
@@ -52,16 +58,19 @@ export interface LabService {
   /** Looks at the hypervisors, so that whoever is told of each look knows the lab before anything else happens. */
   look(signal: AbortSignal): Promise<void>;
   status(signal: AbortSignal): Promise<LabStatus>;
-  /** Looks, plans and saves the plan under its id. */
+  /** Looks, plans and saves the plan under its id. To heal, only while nothing runs: else LW5003, without a look. */
   plan(intent: Intent, signal: AbortSignal): Promise<Plan>;
   /** The plan as it was made. Throws LW0002 for an unknown one. */
   getSavedPlan(planId: string): Plan;
-  /** Throws LW5001 when a saved plan no longer fits, LW5003 when a run is under way, LW0002 for an unknown plan. */
+  /** Throws LW5001 when a saved plan no longer fits, LW5003 when somebody's run is under way, LW0002 for an unknown plan. */
   run(options: RunOptions): Promise<RunResult>;
+  readonly runUnderWay: () => string | undefined;
+  /** Throws LW5003 while a run is under way. */
+  readonly assertNoRun: () => void;
 }
 
 export function makeLabService(options: LabServiceOptions): LabService {
-  const { blueprint, connection, store, bus, cluster, services } = options;
+  const { blueprint, connection, store, bus, cluster, services, router } = options;
   const vmIds = allMachines(blueprint).map((machine) => machine.vmId);
   const planner: LabPlannerOptions = {
     blueprint,
@@ -69,8 +78,9 @@ export function makeLabService(options: LabServiceOptions): LabService {
     services,
     currentReports: () => store.currentReports(),
     ...(cluster === undefined ? {} : { cluster }),
+    ...(router === undefined ? {} : { router }),
   };
-  let running: string | undefined;
+  const turns = makeRunTurns();
 
   const observe = async (signal: AbortSignal): Promise<HypervisorFacts> => {
     const facts = await observeHypervisors(connection, { lab: blueprint.lab, vmIds, signal });
@@ -79,6 +89,8 @@ export function makeLabService(options: LabServiceOptions): LabService {
   };
 
   const plan = async (intent: Intent, signal: AbortSignal): Promise<Plan> => {
+    // What a run has half done looks broken, and machines at work are not to be disturbed by looking.
+    if (intent.kind === 'heal') turns.assertFree();
     const hypervisors = await observe(signal);
     const made = mergePlans(blueprint.lab, hypervisors.asOf, await planAreas(intent, hypervisors, planner, signal));
     // Healing looks many times a minute, and mostly finds nothing to do.
@@ -98,6 +110,7 @@ export function makeLabService(options: LabServiceOptions): LabService {
     const entries = new Map([
       ...listFactEntries(blueprint.lab, hypervisors, planned(saved)),
       ...(await services.listEntries(saved, hypervisors, signal)),
+      ...((await router?.listEntries(saved, signal)) ?? []),
     ]);
     const moved = movedReliances(saved, entries);
     if (moved.length === 0) return saved;
@@ -112,45 +125,44 @@ export function makeLabService(options: LabServiceOptions): LabService {
     blueprint,
     plan,
     getSavedPlan,
+    runUnderWay: () => turns.current(),
+    assertNoRun: () => turns.assertFree(),
     look: async (signal) => void (await observe(signal)),
     status: async (signal) => {
       const hypervisors = await observe(signal);
-      const [members, outside] = await Promise.all([
+      const [members, outside, routed] = await Promise.all([
         cluster?.area.status(hypervisors, signal),
         services.status(signal),
+        router?.status(signal),
       ]);
       return {
         ...formatStatus(options, withReplacements(blueprint, hypervisors), hypervisors),
         ...(members === undefined ? {} : { cluster: members }),
         ...(outside.length === 0 ? {} : { services: outside }),
+        ...(routed === undefined ? {} : { router: routed }),
       };
     },
     run: async (runOptions) => {
-      if (running !== undefined) {
-        throw new LabwrightError('LW5003', {
-          what: `run ${running} is under way`,
-          fix: ['wait for it to end, or interrupt it where it was started'],
-        });
-      }
+      const { by, emit, interrupt, signal } = runOptions;
       const run = randomHex(options.random, 4);
-      running = run;
-      try {
-        const chosen = await choosePlan(runOptions);
-        return await runPlan(chosen, {
-          run,
-          executors: options.executors,
-          clock: options.clock,
-          journal: store,
-          emit: (event) => {
-            runOptions.emit(event);
-            bus.emit(event);
-          },
-          interrupt: runOptions.interrupt,
-          signal: runOptions.signal,
-        });
-      } finally {
-        running = undefined;
-      }
+      const onWait = (): Disposable => {
+        const waited = new AbortController();
+        bus.listen(emit, waited.signal);
+        return { [Symbol.dispose]: () => waited.abort() };
+      };
+      using _ = await turns.take({ run, by, onWait, signal: AbortSignal.any([interrupt, signal]) });
+      return await runPlan(await choosePlan(runOptions), {
+        run,
+        executors: options.executors,
+        clock: options.clock,
+        journal: store,
+        emit: (event) => {
+          emit(event);
+          bus.emit(event);
+        },
+        interrupt,
+        signal,
+      });
     },
   };
 }

@@ -4,7 +4,7 @@ import { asLabwrightError } from '@labwright/core/errors/error';
 import type { Intent } from '@labwright/core/contract/contract';
 import type { Clock } from '@labwright/core/ports/clock';
 import type { Log } from '@labwright/core/ports/log';
-import type { LabService } from './lab-service.ts';
+import type { LabService, RunOptions } from './lab-service.ts';
 
 export interface ScheduledWork {
   /** For the log: "snapshot". */
@@ -50,7 +50,13 @@ async function doOnce({ service, work, log, signal }: ScheduledWorkOptions): Pro
   const plan = await service.plan(work.intent, signal);
   if (plan.steps.length === 0) return;
   log.info('scheduled work', { work: work.name, plan: plan.id });
-  const run = { planId: plan.id, emit: () => undefined, interrupt: signal, signal: new AbortController().signal };
+  const run: RunOptions = {
+    planId: plan.id,
+    by: 'service',
+    emit: () => undefined,
+    interrupt: signal,
+    signal: new AbortController().signal,
+  };
   const [failure] = (await service.run(run)).failures;
   if (failure !== undefined) throw failure.error;
 }

@@ -14,7 +14,8 @@ import { systemClock, systemRandom } from '@labwright/core/ports/system';
 import { makeBlueprint, makeHost, makeMachine } from '@labwright/machines/sample-lab.test-data';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeLabClient } from './api/client.ts';
-import { serveLab, type ServeOptions, type ServingLab } from './serve.ts';
+import { serveLab, type ServingLab } from './serve.ts';
+import type { ServeOptions } from './serve-options.ts';
 
 const never = new AbortController().signal;
 /** Its pauses between tries take no time. */
@@ -118,6 +119,20 @@ describe('an error comes over the socket as it was', () => {
     await serve();
     expect(await ask(method, path, body)).toMatchObject({ status: 400, json: { code: 'LW0002' } });
   });
+});
+
+test('an edited lab file is what a command is answered by, over the same socket', async () => {
+  const { blueprint } = options;
+  const two = { ...blueprint, hosts: [makeHost('pve2', { address: ipv4('127.0.0.1') })] };
+  await serve({ labDigest: 'one', reread: async () => ({ ...options, blueprint: two, labDigest: 'two' }) });
+  const plan = async (digest?: string) => await makeLabClient(socket, digest).plan({ kind: 'up' }, never);
+  // No host answers: which of them was asked tells by which file.
+  const asked = (host: string) => ({ code: 'LW2001', message: expect.stringContaining(host) });
+  await expect(plan('one')).rejects.toMatchObject(asked('pve1'));
+  await expect(plan('three')).rejects.toMatchObject({ code: 'LW5004', kind: 'conflict' });
+  await expect(plan()).rejects.toMatchObject(asked('pve1'));
+  await expect(plan('two')).rejects.toMatchObject(asked('pve2'));
+  await expect(plan()).rejects.toMatchObject(asked('pve2'));
 });
 
 test('machines are not booted before it is known what they should be: without an answer of the hosts it does not serve', async () => {

@@ -21,7 +21,8 @@ import {
   updateVm,
 } from '@labwright/drivers/proxmox/lifecycle';
 import { parseMark, type Mark } from '@labwright/drivers/proxmox/mark';
-import type { SmbiosIdentity, VmSpec } from '@labwright/drivers/proxmox/vm-config';
+import { hasFirmwareVariables } from '@labwright/drivers/proxmox/storage';
+import type { NewDisk, SmbiosIdentity, VmSpec } from '@labwright/drivers/proxmox/vm-config';
 import { allMachines } from './replacements.ts';
 import { formatTaskProgress } from './task-progress.ts';
 import type { VmCreateInput, VmInput, VmRediskInput, VmResizeInput, VmUpdateInput, VmWipeInput } from './step-input.ts';
@@ -142,8 +143,9 @@ export function makeMachineExecutors(options: MachineExecutorOptions): ReadonlyM
         const isDone = (parseMark(there?.config.description ?? '')?.generation ?? 0) >= generation;
         if (!isDone) {
           const identity = makeSmbiosIdentity(lab, id, options.random);
-          const update = { mark: makeMark(lab, name, input), identity, newDisk: { storage, diskGiB } };
-          await updateVm(connection, target(input), update, change);
+          const isKept = there === undefined || (await hasFirmwareVariables(connection, there, change.signal));
+          const newDisk: NewDisk = { storage, diskGiB, firmwareVariables: isKept ? 'kept' : 'lost' };
+          await updateVm(connection, target(input), { mark: makeMark(lab, name, input), identity, newDisk }, change);
         }
         options.wiped(name, generation);
         return `has a disk of ${diskGiB} GiB and will be installed as generation ${generation}`;

@@ -40,6 +40,19 @@ describe('placeMachine', () => {
       }),
     );
   });
+
+  test('the way out begins with the host that is missing', () => {
+    const blueprint = makeBlueprint([makeMachine(101)], [makeHost('pve1'), makeHost('pve2', { memoryMiB: 512 })]);
+    const facts = makeHypervisors(blueprint, []);
+    const rooms = measureRoom(blueprint, {
+      ...facts,
+      hosts: facts.hosts.map((host) => ({ ...host, online: host.name !== 'pve1' })),
+    });
+    const advice = ['bring pve1 back, and give the command again', expect.stringContaining('less memory')];
+    expect(() => placeMachine(makeMachine(101), rooms)).toThrow(
+      expect.objectContaining({ code: 'LW2010', fix: expect.arrayContaining(advice) }),
+    );
+  });
 });
 
 test('a stranger that runs takes room, one that is stopped does not', () => {

@@ -44,11 +44,14 @@ export function placeMachine(machine: MachineBlueprint, rooms: ReadonlyMap<HostN
   const free = obstacles.filter((each) => each.obstacle === undefined).map((each) => each.room);
   const [best] = free.sort((one, other) => compareRooms(machine, one, other));
   if (best === undefined) {
+    const silent = allowed.filter(({ online, host }) => !online && !host.maintenance).map(({ host }) => host.name);
     throw new LabwrightError('LW2010', {
       what: `there is no host for ${machine.name} (${machine.cores} cores, ${machine.memoryMiB} MiB)`,
       where: { machine: machine.name, pool: machine.pool },
       why: obstacles.map(({ room, obstacle }) => `${room.host.name}: ${obstacle ?? 'free'}`).join('; '),
       fix: [
+        // Whether it would fit there is not known while nobody answers.
+        ...(silent.length === 0 ? [] : [`bring ${silent.join(' and ')} back, and give the command again`]),
         `give the pool less memory or fewer machines (pools.${machine.pool}.memory, pools.${machine.pool}.count)`,
         `allow it on more hosts (pools.${machine.pool}.hosts)`,
       ],

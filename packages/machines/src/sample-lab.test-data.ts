@@ -58,6 +58,7 @@ export function makeBlueprint(machines: readonly MachineBlueprint[], hosts?: rea
     },
     hosts: hosts ?? ['pve1', 'pve2', 'pve3'].map((name) => makeHost(name)),
     proxmox: { port: 8006, storage: 'local-lvm', tls: { mode: 'pinned' } },
+    exposures: { domains: ['svc'], balancer: 'metallb', ingress: 'traefik', taken: [], reserved: [] },
     netboot: { mode: 'serve', address: ipv4('10.1.0.9'), httpPort: 8080 },
     ssh: { user: 'admin', authorizedKeys: [] },
     nas: [],

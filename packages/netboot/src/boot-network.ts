@@ -4,6 +4,12 @@ import type { Mac } from '@labwright/core/addresses/mac';
 import type { HostName, LabId } from '@labwright/core/addresses/names';
 import type { BootEvent, BootRefusedEvent } from '@labwright/core/events/boot';
 
+/**
+ * 'serve': we give addresses. 'proxy': another DHCP server does, we add what to boot. 'router': another one does both, and names
+ * the files whose names never change; we answer no DHCP.
+ */
+export type BootMode = 'serve' | 'proxy' | 'router';
+
 export interface BootNetwork {
   /** Our own address in this network: what every server answers from. */
   readonly address: Ipv4;
@@ -12,8 +18,7 @@ export interface BootNetwork {
   readonly resolvers: readonly Ipv4[];
   readonly domain: string;
   readonly httpPort: number;
-  /** 'serve': we give addresses; 'proxy': another DHCP server does, we only add what to boot. */
-  readonly mode: 'serve' | 'proxy';
+  readonly mode: BootMode;
   /** Addresses for clients that are not in the lab file ('serve' only); those get none without it. */
   readonly dynamic?: Ipv4Range;
 }
@@ -34,7 +39,12 @@ export interface BootMachine {
 
 export interface BootDirectory {
   findByMac(mac: Mac): BootMachine | undefined;
+  /** By the address that the lab file gives it. */
+  findByAddress(address: Ipv4): BootMachine | undefined;
 }
+
+/** Who has an address at this moment, as far as can be told from here. */
+export type HolderOf = (address: Ipv4) => Promise<Mac | undefined>;
 
 export interface BootFile {
   readonly path: string;

@@ -4,7 +4,7 @@ import { mac } from '@labwright/core/addresses/mac';
 import { hostName, labId } from '@labwright/core/addresses/names';
 import type { DhcpMessage } from '@labwright/wire/dhcp4/message';
 import { messageType, type DhcpOptions } from '@labwright/wire/dhcp4/options';
-import type { BootMachine, BootNetwork } from './boot-network.ts';
+import type { BootDirectory, BootMachine, BootNetwork } from './boot-network.ts';
 
 export function makeNetwork(changes: Partial<BootNetwork> = {}): BootNetwork {
   return {
@@ -29,6 +29,13 @@ export function makeMachine(changes: Partial<BootMachine> = {}): BootMachine {
     generation: 3,
     lab: labId('home'),
     ...changes,
+  };
+}
+
+export function makeDirectory(machines: readonly BootMachine[]): BootDirectory {
+  return {
+    findByMac: (wanted) => machines.find((machine) => machine.mac === wanted),
+    findByAddress: (wanted) => machines.find((machine) => machine.address === wanted),
   };
 }
 

@@ -13,7 +13,7 @@ import { systemClock, systemRandom } from '@labwright/core/ports/system';
 import { decodeDhcp, encodeDhcp } from '@labwright/wire/dhcp4/message';
 import { messageType } from '@labwright/wire/dhcp4/options';
 import type { BootImage } from './boot-network.ts';
-import { makeMachine, makeNetwork, makeRequest, uefiOptions } from './make-boot.ts';
+import { makeDirectory, makeMachine, makeNetwork, makeRequest, uefiOptions } from './make-boot.ts';
 import { startNetboot, type Netboot, type NetbootOptions } from './netboot.ts';
 
 // On loopback, with ports that need no privilege.
@@ -47,7 +47,7 @@ async function start(changes: Partial<NetbootOptions> = {}): Promise<Started> {
   const netboot = await startNetboot(
     {
       network: makeNetwork({ address: loopback, cidr: cidr('127.0.0.0/8'), httpPort }),
-      directory: { findByMac: (mac) => (mac === machine.mac ? machine : undefined) },
+      directory: makeDirectory([machine]),
       images: { get: () => Promise.resolve(image) },
       loaders: { 'snponly.efi': join(folder, 'snponly.efi') },
       renderIgnition: () => ({ status: 200, contentType: 'application/json', body: '{}' }),

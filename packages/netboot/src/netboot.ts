@@ -5,6 +5,7 @@ import { LabwrightError } from '@labwright/core/errors/error';
 import type { Clock } from '@labwright/core/ports/clock';
 import type { Log } from '@labwright/core/ports/log';
 import type { Random } from '@labwright/core/ports/random';
+import type { TftpRequest } from '@labwright/wire/tftp/packet';
 import { zeroCounters, type BootCounters } from './boot-counters.ts';
 import type {
   BootArtifacts,
@@ -14,18 +15,18 @@ import type {
   BootLoaders,
   BootMachine,
   BootNetwork,
+  HolderOf,
   IgnitionAnswer,
   PhoneHomeAnswer,
 } from './boot-network.ts';
-import { autoexecRoute, parseBootPath, redactPath, scriptNames } from './boot-routes.ts';
 import { startDhcpServer } from './dhcp/dhcp-server.ts';
 import { DynamicLeases, type LeaseStore } from './dhcp/dynamic-leases.ts';
 import { startBootHttp } from './http/boot-http.ts';
-import { renderIpxeScript } from './ipxe/script.ts';
-import type { BootSession } from './session/boot-session.ts';
 import { BootSessions } from './session/boot-sessions.ts';
 import { Refusals } from './session/refusals.ts';
-import type { SendOutcome } from './tftp/send-file.ts';
+import { readNeighbour } from './sockets/neighbours.ts';
+import { findStaticFile, type FindStaticFile } from './static/static-files.ts';
+import { findTftpFile } from './tftp/boot-file.ts';
 import { startTftpServer, type TftpFile } from './tftp/tftp-server.ts';
 
 export interface NetbootOptions {
@@ -43,6 +44,8 @@ export interface NetbootOptions {
   /** Judges the body of POST /phone-home by the signature in the header `labwright-signature`. */
   readonly phoneHome: (body: Uint8Array, signature: string, peer: string) => Promise<PhoneHomeAnswer>;
   readonly leaseStore?: LeaseStore;
+  /** Who has an address that asks for a file whose name never changes ('router' mode); the kernel's table by default. */
+  readonly holderOf?: HolderOf;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -94,11 +97,16 @@ export async function startNetboot(options: NetbootOptions, signal: AbortSignal)
 
   try {
     const leases = network.dynamic === undefined ? undefined : new DynamicLeases(network.dynamic, options.leaseStore);
-    const http = await startBootHttp({ ...options, loaders, sessions, refusals, onReady });
+    const holderOf = options.holderOf ?? readNeighbour;
+    // The port is only known when it listens, and nothing is asked for before.
+    let served = network;
+    const findStatic: FindStaticFile = (path, asker) =>
+      findStaticFile(path, asker, { network: served, directory, sessions, loaders, holderOf, log });
+    const http = await startBootHttp({ ...options, loaders, sessions, refusals, findStatic, onReady });
     closers.push(() => http.close());
-    const served = { ...network, httpPort: http.port };
-    const find = (fileName: string, peer: { readonly address: string }): TftpFile =>
-      findTftpFile(fileName, peer.address, { sessions, network: served, loaders });
+    served = { ...network, httpPort: http.port };
+    const find = (request: TftpRequest, { address }: { readonly address: string }): Promise<TftpFile> =>
+      findTftpFile(request, address, { sessions, network: served, loaders, findStatic });
     const tftp = await startTftpServer({
       address: network.address,
       port: ports.tftp,
@@ -194,53 +202,4 @@ async function readLoaders(paths: BootLoaders): Promise<ReadonlyMap<string, Uint
     }
   }
   return loaders;
-}
-
-function findTftpFile(
-  fileName: string,
-  peer: string,
-  context: {
-    readonly sessions: BootSessions;
-    readonly network: BootNetwork;
-    readonly loaders: ReadonlyMap<string, Uint8Array>;
-  },
-): TftpFile {
-  const { sessions, network, loaders } = context;
-  const route = parseBootPath(fileName) ?? autoexecRoute(fileName, sessions.loadedAt(peer));
-  if (route === undefined) return { kind: 'refused', reason: `there is no ${redactPath(fileName)}` };
-  const redeemed = sessions.redeem(route.token, peer);
-  if (redeemed.kind === 'refused') return redeemed;
-  const { session } = redeemed;
-  if (scriptNames.has(route.name)) {
-    const isEarly = route.name === 'autoexec.ipxe';
-    const script = renderIpxeScript(session.machine, network, session.token, isEarly ? 'unconfigured' : 'configured');
-    // An early script asks DHCP for an address: that is still this boot, and not the beginning of another.
-    const onStart = (): void => {
-      if (!isEarly) sessions.see(session, { type: 'requested', name: route.name });
-    };
-    return { kind: 'file', content: new TextEncoder().encode(script), onStart, onEnd: () => undefined };
-  }
-  const content = loaders.get(route.name);
-  if (content === undefined) {
-    return { kind: 'refused', reason: `${session.machine.name} asked for ${route.name}, which does not exist` };
-  }
-  return {
-    kind: 'file',
-    content,
-    onStart: () => sessions.see(session, { type: 'loader-requested', file: route.name }),
-    onEnd: (outcome) => noteLoader(sessions, session, route.name, outcome),
-  };
-}
-
-function noteLoader(sessions: BootSessions, session: BootSession, file: string, outcome: SendOutcome): void {
-  switch (outcome.kind) {
-    case 'sent':
-      return sessions.see(session, { type: 'loader-sent', file });
-    case 'size-asked':
-      return;
-    case 'aborted':
-      return sessions.see(session, { type: 'loader-failed', file, why: outcome.why });
-    case 'timed-out':
-      return sessions.see(session, { type: 'loader-failed', file, why: `after ${outcome.sentBytes} bytes` });
-  }
 }

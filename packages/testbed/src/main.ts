@@ -2,7 +2,16 @@
 import { ensureBootLoaders } from '@labwright/images/boot-loaders';
 import { ensureDebianImage } from '@labwright/images/debian/debian-image';
 import { findPrograms } from './kubernetes/binaries.ts';
-import { nasClientsRoot, nasRoot, newIpxeFolder, peersRoot, testCacheDirectory, toolsRoot } from './roots.ts';
+import { routerRoot } from './pfsense/router-root.ts';
+import {
+  nasClientsRoot,
+  nasRoot,
+  newIpxeFolder,
+  peersRoot,
+  registryRoot,
+  testCacheDirectory,
+  toolsRoot,
+} from './roots.ts';
 
 const context = {
   cacheDir: testCacheDirectory(),
@@ -14,3 +23,5 @@ await Promise.all([ensureDebianImage(context), ensureBootLoaders(context), peers
 await findPrograms();
 await nasRoot();
 await nasClientsRoot();
+await routerRoot();
+await registryRoot();

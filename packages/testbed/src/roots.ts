@@ -26,6 +26,12 @@ export async function nasRoot(): Promise<string> {
   return await buildRoot('nas', nasPackages);
 }
 
+/** Somebody else's registry of container images; unpacked only. */
+export async function registryRoot(): Promise<string> {
+  return (await ensureDebianRoot({ name: 'registry', packages: ['docker-registry'], kind: 'files' }, context()))
+    .directory;
+}
+
 /** What uses a NAS: libnfs in the place of a kernel's NFS client, which namespaces do not have, and MariaDB's client. */
 export async function nasClientsRoot(): Promise<string> {
   return await buildRoot('nas-clients', ['libnfs-utils', 'mariadb-client', 'curl', 'openssh-client']);

@@ -5,8 +5,9 @@ import type { Command } from '../command.ts';
 /** Words that only hold commands together. */
 export const commandGroups: Readonly<Record<string, string>> = {
   config: 'the lab file on its own: check, show, schema',
-  machine: 'one machine: rebuild',
-  cluster: 'the Kubernetes cluster: status, kubeconfig, certs',
+  machine: 'one machine: rebuild, drain, replace',
+  cluster: 'Kubernetes: status, kubeconfig, upgrade, certs …',
+  router: 'the router: diff, backup, restore, adopt',
   services: 'services outside the cluster: compose',
 };
 
@@ -39,6 +40,8 @@ export const commands: readonly Command[] = [
       'labwright rehearse break',
       'labwright rehearse break host-down pve2',
       'labwright rehearse break power-cut node101',
+      'labwright rehearse break disk node101',
+      'labwright rehearse break router slow 10',
     ],
     run: async (program, input) => (await import('./rehearse-break.ts')).rehearseBreak(program, input),
   },
@@ -56,6 +59,19 @@ export const commands: readonly Command[] = [
     options: [{ flags: '--trust <host>', summary: 'accept the certificate a host shows now; asks first' }],
     examples: ['labwright doctor', 'labwright doctor --trust pve1   after its certificate was renewed'],
     run: async (program, input) => (await import('./doctor.ts')).doctor(program, input),
+  },
+  {
+    name: 'conformance',
+    summary: 'compare Proxmox and the router with the emulated ones',
+    description:
+      'Runs each call that Labwright makes against the running rehearsal, or with --real against your hardware, and prints where the answers differ from those of the emulators. With --vm-id it also makes, changes and removes a VM of that number, which must be free; its disk is empty. On the router it puts one name there and takes it away. What is printed names nothing of yours.',
+    options: [
+      { flags: '--vm-id <number>', summary: 'a number that no VM has, for a VM that is made and removed' },
+      { flags: '--storage <name>', summary: 'where the disk of that VM lies' },
+      { flags: '--rehearsal <state>', summary: 'inside that rehearsal', isInternal: true },
+    ],
+    examples: ['labwright --real conformance', 'labwright --real conformance --vm-id 990 --json > answers.json'],
+    run: async (program, input) => (await import('./conformance.ts')).conformance(program, input),
   },
   {
     name: 'plan',
@@ -170,6 +186,59 @@ export const commands: readonly Command[] = [
     run: async (program) => (await import('./cluster.ts')).clusterCertificates(program),
   },
   {
+    name: 'exposures',
+    summary: 'what runs in the cluster and is reached from the house',
+    description:
+      'Every Service of type LoadBalancer and every Ingress: name, address, port, where it ends, and whether it answers from this computer. What is refused is there with the reason and the way out.',
+    examples: ['labwright exposures', 'labwright exposures --json'],
+    run: async (program) => (await import('./exposures.ts')).exposures(program),
+  },
+  {
+    name: 'why',
+    argument: '<name>',
+    summary: 'why a name answers or does not, hop by hop',
+    description:
+      'Record, resolver, balancer, node port, endpoint, pod: each is looked at from this computer. Exits with 1 when one fails.',
+    examples: ['labwright why web.svc'],
+    run: async (program, input) => (await import('./exposures.ts')).why(program, input),
+  },
+  {
+    name: 'router diff',
+    summary: 'entries of this lab on the router that should be otherwise',
+    description:
+      'Also entries that stay as they are, because something that is not ours stands in their place. Changes nothing.',
+    options: [{ flags: '--exit-code', summary: 'exit with 3 when there is a difference' }],
+    examples: ['labwright router diff', 'labwright router diff --exit-code'],
+    run: async (program, input) => (await import('./router.ts')).routerDiff(program, input),
+  },
+  {
+    name: 'router backup',
+    argument: '[file]',
+    summary: 'the whole configuration of the router in a file',
+    description:
+      'As Diagnostics > Backup & Restore on the router gives it, and as that page takes it back. The file holds keys and password hashes; only you may read it.',
+    examples: ['labwright router backup', 'labwright router backup fw1.xml'],
+    run: async (program, input) => (await import('./router.ts')).routerBackup(program, input),
+  },
+  {
+    name: 'router restore',
+    argument: '<file>',
+    summary: 'put the router back to a backup; asks first',
+    description:
+      "Shows what differs, by section and by name, and asks. What is on the router now is kept in a file beside FILE first. Names, DHCP, addresses and HAProxy take it up at once, the rest when the router is rebooted. It is the whole configuration, also what is not Labwright's; the lab's own entries come back by serve or up.",
+    examples: ['labwright router restore fw1-20261122T170000Z.xml'],
+    run: async (program, input) => (await import('./router-restore.ts')).routerRestore(program, input),
+  },
+  {
+    name: 'router adopt',
+    argument: '<name>',
+    summary: 'make an entry of the router ours that was made by hand; asks',
+    description:
+      'For an entry with a name, address or port that the lab needs. Without this it is never changed or removed.',
+    examples: ['labwright router adopt web.svc'],
+    run: async (program, input) => (await import('./router.ts')).routerAdopt(program, input),
+  },
+  {
     name: 'services compose',
     argument: '<name>',
     summary: 'the compose file of a service on the NAS',
@@ -182,7 +251,7 @@ export const commands: readonly Command[] = [
     name: 'serve',
     summary: 'boot machines and do the work of commands until it is ended',
     description:
-      'Answers DHCP, TFTP and HTTP for the machines of the lab file, and does what other commands here ask for. Runs until Ctrl-C or SIGTERM; its log goes to the error stream. Needs ports below 1024, so root or CAP_NET_BIND_SERVICE.',
+      'Answers DHCP, TFTP and HTTP for the machines of the lab file, and does what other commands here ask for; an edited lab file counts from the next command on. Runs until Ctrl-C or SIGTERM; its log goes to the error stream. Needs ports below 1024, so root or CAP_NET_BIND_SERVICE.',
     options: [{ flags: '--rehearsal <state>', summary: 'serve the rehearsal with this state', isInternal: true }],
     examples: ['labwright serve', 'labwright --lab /etc/labwright/lab.yaml serve   from a systemd unit'],
     run: async (program, input) => (await import('./serve.ts')).serve(program, input),

@@ -2,17 +2,22 @@
 import { resolveBlueprint } from '@labwright/core/blueprint/resolve-blueprint';
 import { asLabwrightError, LabwrightError } from '@labwright/core/errors/error';
 import type { LabFile } from '@labwright/core/lab/read-lab';
+import { silentLog } from '@labwright/core/ports/log';
 import { makeLabClient } from '@labwright/daemon/api/client';
 import { isServed } from '@labwright/daemon/api/socket';
+import { routerPins } from '@labwright/daemon/router/router-pins';
+import type { Store } from '@labwright/daemon/store/store';
 import type { TlsPolicy } from '@labwright/drivers/proxmox/tls-pin';
 import type { CommandInput } from '../command.ts';
 import { checkBootPorts } from '../doctor/boot-ports.ts';
 import { findingOf, formatReport, type Finding } from '../doctor/doctor-report.ts';
+import { describeHandmadeDhcp } from '../doctor/handmade-dhcp.ts';
 import { checkProxmox, explainLogin } from '../doctor/proxmox-check.ts';
+import { checkRouter } from '../doctor/router-check.ts';
 import { checkComputer } from '../doctor/this-computer.ts';
-import { openExistingStore, storeFile, trustHost } from '../doctor/trust.ts';
+import { openExistingStore, storeFile, trustHost, trustRouter } from '../doctor/trust.ts';
 import { hardwareSocket } from '../folders.ts';
-import { readCaPolicy, readCredentials } from '../hardware.ts';
+import { readCaPolicy, readCredentials, readRouterLogin } from '../hardware.ts';
 import { type LabLocation, locateLab, readLabFile } from '../lab-location.ts';
 import { exitCodes, type ExitCode, type Program } from '../program.ts';
 import { serveSocket, type RunningRehearsal } from '../rehearsal/record.ts';
@@ -37,7 +42,9 @@ async function trustOnHardware(program: Program, host: string): Promise<ExitCode
     });
   }
   const labFile = await readLabFile(program, location.labFile);
-  return await trustHost(program, labFile, resolveBlueprint(labFile.lab, { rehearsal: false }).hosts, host);
+  const { hosts, router } = resolveBlueprint(labFile.lab, { rehearsal: false });
+  if (router !== undefined && router.name === host) return await trustRouter(program, labFile, router);
+  return await trustHost(program, labFile, hosts, host);
 }
 
 async function checkLab(program: Program): Promise<readonly Finding[]> {
@@ -111,7 +118,10 @@ async function checkRehearsal(program: Program, rehearsal: RunningRehearsal): Pr
 async function checkHardware(program: Program, labFile: LabFile): Promise<readonly Finding[]> {
   const blueprint = resolveBlueprint(labFile.lab, { rehearsal: false });
   const isOurs = await isServed(hardwareSocket(program.folders, labFile));
-  const ports = await checkBootPorts(blueprint, labFile.lab.serve, isOurs);
+  const ports = [
+    ...(await checkBootPorts(blueprint, labFile.lab.serve, isOurs)),
+    ...describeHandmadeDhcp(labFile.lab, blueprint),
+  ];
   const store = await openExistingStore(storeFile(program, labFile));
   try {
     const credentials = await readCredentials(program, labFile);
@@ -125,7 +135,8 @@ async function checkHardware(program: Program, labFile: LabFile): Promise<readon
           }
         : await readCaPolicy(labFile.directory, tls.ca);
     const secret: Finding = { verdict: 'fine', what: 'secrets: the login for Proxmox can be read' };
-    return [...ports, secret, ...(await checkProxmox(program, blueprint, { credentials, tls: policy }))];
+    const proxmox = await checkProxmox(program, blueprint, { credentials, tls: policy });
+    return [...ports, secret, ...proxmox, ...(await checkOwnRouter(program, labFile, store))];
   } catch (thrown) {
     program.interrupt.throwIfAborted();
     const error = asLabwrightError(thrown);
@@ -135,5 +146,24 @@ async function checkHardware(program: Program, labFile: LabFile): Promise<readon
     ];
   } finally {
     store?.close();
+  }
+}
+
+async function checkOwnRouter(
+  program: Program,
+  labFile: LabFile,
+  store: Pick<Store, 'pins'> | undefined,
+): Promise<readonly Finding[]> {
+  const { router } = resolveBlueprint(labFile.lab, { rehearsal: false });
+  if (router === undefined || router.manage.length === 0) return [];
+  try {
+    const { routerLogin } = await readRouterLogin(program, labFile, silentLog);
+    if (routerLogin === undefined) return [];
+    // As with Proxmox: looked at, and not trusted for the first time.
+    const known = { get: async (name: string) => await store?.pins.get(name), set: async () => undefined };
+    return await checkRouter(program, router, { login: routerLogin, pins: routerPins({ pins: known }) });
+  } catch (thrown) {
+    program.interrupt.throwIfAborted();
+    return [findingOf(asLabwrightError(thrown), 'what router.manage of the lab file names')];
   }
 }

@@ -3,17 +3,23 @@ import { request } from 'node:http';
 import { resolveBlueprint } from '@labwright/core/blueprint/resolve-blueprint';
 import type { Blueprint } from '@labwright/core/blueprint/blueprint';
 import { LabwrightError } from '@labwright/core/errors/error';
+import type { Lab } from '@labwright/core/lab/lab-schema';
 import { makeLabClient } from '@labwright/daemon/api/client';
 import type { CommandInput } from '../command.ts';
 import { formatItems } from '../help.ts';
 import { readLabFile } from '../lab-location.ts';
 import { exitCodes, type ExitCode, type Program } from '../program.ts';
+import { breakRouter, routerBreakages } from '../rehearsal/break-router.ts';
 import { proxmoxControlSocket } from '../rehearsal/lab-in-rehearsal.ts';
 import { serveSocket, type RunningRehearsal } from '../rehearsal/record.ts';
 import { shapeLab } from '../rehearsal/rehearsed-lab.ts';
+import { rehearsedRouter, routerControlSocket } from '../rehearsal/router-in-rehearsal.ts';
 import { getRehearsal } from './rehearse.ts';
 
 type Thing = 'host' | 'machine';
+
+/** Stands for the router, of which there is one. */
+const routerWord = 'router';
 
 interface Breakage {
   readonly name: string;
@@ -50,6 +56,12 @@ const breakages: readonly Breakage[] = [
     fault: (vmId) => ({ kind: 'power-cut', vmId }),
   },
   {
+    name: 'disk',
+    thing: 'machine',
+    summary: 'the disk of the machine fails: what was on it is gone, and it stops',
+    fault: (vmId) => ({ kind: 'lose-disk', vmId }),
+  },
+  {
     name: 'lock',
     thing: 'machine',
     summary: 'a backup job left its lock on the machine',
@@ -58,17 +70,28 @@ const breakages: readonly Breakage[] = [
   { name: 'unlock', thing: 'machine', summary: 'the lock is gone', fault: (vmId) => ({ kind: 'unlock-vm', vmId }) },
 ];
 
-export async function rehearseBreak(program: Program, { words: [what, target] }: CommandInput): Promise<ExitCode> {
+export async function rehearseBreak(program: Program, { words }: CommandInput): Promise<ExitCode> {
+  const [what, target] = words;
   const { terminal, options } = program;
   if (what === undefined) {
-    const list = breakages.map(({ name, thing, summary }) => ({ name, thing, summary }));
-    const rows = list.map(({ name, thing, summary }) => [`${name} ${thing.toUpperCase()}`, summary] as const);
+    const list = [
+      ...breakages.map(({ name, thing, summary }) => ({ name, thing, summary })),
+      ...routerBreakages.map(({ name, summary }) => ({ name, thing: routerWord, summary })),
+    ];
+    const rows = [
+      ...breakages.map(({ name, thing, summary }) => [`${name} ${thing.toUpperCase()}`, summary] as const),
+      ...routerBreakages.map(({ name, argument, summary }) => {
+        const words = [routerWord, name, ...(argument === undefined ? [] : [argument])];
+        return [words.join(' '), summary] as const;
+      }),
+    ];
     const text = formatItems(rows, terminal.outStyle.columns);
     terminal.out(options.json ? `${JSON.stringify(list, undefined, 2)}\n` : `${text}\n`);
     return exitCodes.done;
   }
   const rehearsal = await getRehearsal(program);
   const { lab } = await readLabFile(program, rehearsal.labFile);
+  if (what === routerWord) return await breakTheRouter(program, rehearsal, lab, words.slice(1));
   const blueprint = resolveBlueprint(shapeLab(lab, rehearsal), { rehearsal: true });
   const breakage = breakages.find((each) => each.name === what);
   if (breakage === undefined) throw usage(`"${what}" is nothing that can be broken`);
@@ -76,6 +99,21 @@ export async function rehearseBreak(program: Program, { words: [what, target] }:
   await sendFault(proxmoxControlSocket(rehearsal.stateDirectory, host), breakage.fault(vmId));
   if (options.json) terminal.out(`${JSON.stringify({ broken: what, target, host }, undefined, 2)}\n`);
   else terminal.err(`${target ?? ''}: ${breakage.summary}\n`);
+  return exitCodes.done;
+}
+
+async function breakTheRouter(
+  { terminal, options, clock }: Program,
+  { stateDirectory }: RunningRehearsal,
+  lab: Lab,
+  words: readonly string[],
+): Promise<ExitCode> {
+  const router = rehearsedRouter(lab);
+  if (router === undefined) throw usage('this rehearsal has no router, as nothing of it is managed (router.manage)');
+  const { domain } = lab;
+  const { name, summary } = await breakRouter(routerControlSocket(stateDirectory), words, { domain, now: clock.now() });
+  if (options.json) terminal.out(`${JSON.stringify({ broken: name, target: router.name }, undefined, 2)}\n`);
+  else terminal.err(`${router.name}: ${summary}\n`);
   return exitCodes.done;
 }
 

@@ -7,11 +7,11 @@ import { findingOf, type Finding } from './doctor-report.ts';
 
 const blocked = 'labwright up and labwright serve, when machines have to boot';
 
-/** DHCP listens on all addresses: broadcasts come to none of ours. */
+/** DHCP listens on all addresses: broadcasts come to none of ours. Where the router starts machines, another may have that port. */
 export function listBootPlaces({ netboot }: Pick<Blueprint, 'netboot'>): readonly ListenPlace[] {
-  const { address, httpPort } = netboot;
+  const { address, httpPort, mode } = netboot;
   return [
-    { protocol: 'udp', address: '0.0.0.0', port: 67, purpose: 'DHCP' },
+    ...(mode === 'router' ? [] : [{ protocol: 'udp', address: '0.0.0.0', port: 67, purpose: 'DHCP' } as const]),
     { protocol: 'udp', address, port: 69, purpose: 'TFTP' },
     { protocol: 'udp', address, port: 4011, purpose: 'the boot server' },
     { protocol: 'tcp', address, port: httpPort, purpose: 'HTTP boot' },

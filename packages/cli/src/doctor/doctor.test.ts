@@ -25,6 +25,7 @@ import { exitCodes, type GlobalOptions, type Program } from '../program.ts';
 import { makeScreen } from '../render/screen.test-data.ts';
 import { checkBootPorts, checkPlaces, listBootPlaces, missingAddress } from './boot-ports.ts';
 import { privilegeNeeds } from '../privilege-needs.ts';
+import { describeHandmadeDhcp } from './handmade-dhcp.ts';
 import { checkProxmox, explainLogin, judgeSilence } from './proxmox-check.ts';
 import { checkRoot, judgePrograms, judgeRoom } from './this-computer.ts';
 import { fetchFingerprint, storeFile, trustHost } from './trust.ts';
@@ -125,11 +126,28 @@ describe('network boot', () => {
 
   test('is judged where it is done', async () => {
     const blueprint = makeBlueprint([]);
-    expect(listBootPlaces(blueprint).map(({ port }) => port)).toEqual([67, 69, 4011, 8080]);
+    const placesIn = (mode: 'serve' | 'router') =>
+      listBootPlaces({ netboot: { ...blueprint.netboot, mode } }).map(({ port }) => port);
+    expect([placesIn('serve'), placesIn('router')]).toEqual([
+      [67, 69, 4011, 8080],
+      [69, 4011, 8080],
+    ]);
     expect((await checkBootPorts(blueprint, undefined, true))[0]?.verdict).toBe('fine');
     expect(missingAddress('10.1.0.9', undefined).verdict).toBe('blocks');
     expect(missingAddress('10.1.0.9', '10.1.0.9').verdict).toBe('note');
   });
+});
+
+test('where the router starts machines and is set up by hand, what it needs is listed', () => {
+  const made = makeBlueprint([makeMachine(101)]);
+  const blueprint = { ...made, netboot: { ...made.netboot, mode: 'router' as const } };
+  const router = { name: 'fw1', kind: 'pfsense', address: ipv4('10.1.0.1'), user: 'admin' } as const;
+  const [finding] = describeHandmadeDhcp({ router: { ...router, manage: ['dns'] } }, blueprint);
+  expect(finding?.verdict).toBe('note');
+  expect(finding?.commands).toContain('boot file for UEFI x64 (architectures 7 and 9): labwright.efi');
+  expect(finding?.commands?.at(-1)).toMatch(/^static lease: .* and the name node101$/);
+  expect(describeHandmadeDhcp({ router: { ...router, manage: ['dhcp'] } }, blueprint)).toEqual([]);
+  expect(describeHandmadeDhcp({ router: { ...router, manage: [] } }, made)).toEqual([]);
 });
 
 describe('Proxmox', () => {

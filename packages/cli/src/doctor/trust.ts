@@ -1,12 +1,14 @@
 // `doctor --trust HOST`: the certificate a host shows now becomes the one that is known, after a look at both.
 import { join } from 'node:path';
 import { access } from 'node:fs/promises';
-import type { HostBlueprint } from '@labwright/core/blueprint/blueprint';
+import type { HostBlueprint, RouterBlueprint } from '@labwright/core/blueprint/blueprint';
 import { LabwrightError } from '@labwright/core/errors/error';
 import { nearestName } from '@labwright/core/lab/nearest-name';
 import type { LabFile } from '@labwright/core/lab/read-lab';
 import { silentLog } from '@labwright/core/ports/log';
+import { routerPins } from '@labwright/daemon/router/router-pins';
 import { openStore, type Store } from '@labwright/daemon/store/store';
+import { type RouterAddress, routerConnector } from '@labwright/drivers/pfsense/tls-pin';
 import { identifyingConnector } from '@labwright/drivers/proxmox/tls-pin';
 import { labFolder } from '../folders.ts';
 import { exitCodes, type ExitCode, type Program } from '../program.ts';
@@ -39,23 +41,50 @@ export async function trustHost(
       fix: ['labwright doctor   checks the certificates against it'],
     });
   }
+  const target = { ...host, port: labFile.lab.proxmox.port };
+  return await trust(program, labFile, {
+    name: host.name,
+    pinsOf: ({ pins }) => pins,
+    fetchFingerprint: async () => await fetchFingerprint(target),
+    onItself: 'openssl x509 -noout -fingerprint -sha256 -in \\\n    /etc/pve/local/pve-ssl.pem',
+  });
+}
+
+export async function trustRouter(program: Program, labFile: LabFile, router: RouterBlueprint): Promise<ExitCode> {
+  return await trust(program, labFile, {
+    name: router.name,
+    pinsOf: routerPins,
+    fetchFingerprint: async () => await fetchRouterFingerprint({ ...router, port: 443 }),
+    onItself: 'openssl x509 -noout -fingerprint -sha256 -in \\\n    /var/etc/cert.crt',
+  });
+}
+
+interface Trusted {
+  readonly name: string;
+  readonly pinsOf: (store: Store) => Store['pins'];
+  readonly fetchFingerprint: () => Promise<string>;
+  /** What is typed on its own console to see its certificate. */
+  readonly onItself: string;
+}
+
+async function trust(program: Program, labFile: LabFile, trusted: Trusted): Promise<ExitCode> {
+  const { name } = trusted;
   const store = await openExistingStore(storeFile(program, labFile));
   try {
-    const known = await store?.pins.get(host.name);
-    const seen = await fetchFingerprint({ ...host, port: labFile.lab.proxmox.port });
-    if (store === undefined || known === undefined) {
-      return say(program, host.name, { known: null, seen, trusted: false }, [
-        `No certificate of ${host.name} is recorded yet; the first command that asks it records the one it shows.`,
+    const pins = store === undefined ? undefined : trusted.pinsOf(store);
+    const known = await pins?.get(name);
+    const seen = await trusted.fetchFingerprint();
+    if (pins === undefined || known === undefined) {
+      return say(program, name, { known: null, seen, trusted: false }, [
+        `No certificate of ${name} is recorded yet; the first command that asks it records the one it shows.`,
       ]);
     }
     if (known === seen) {
-      return say(program, host.name, { known, seen, trusted: true }, [
-        `${host.name} shows the certificate that is known.`,
-      ]);
+      return say(program, name, { known, seen, trusted: true }, [`${name} shows the certificate that is known.`]);
     }
-    await confirm(program, host.name, known, seen);
-    await store.pins.set(host.name, seen);
-    return say(program, host.name, { known, seen, trusted: true }, [`The new certificate of ${host.name} is trusted.`]);
+    await confirm(program, trusted, known, seen);
+    await pins.set(name, seen);
+    return say(program, name, { known, seen, trusted: true }, [`The new certificate of ${name} is trusted.`]);
   } finally {
     store?.close();
   }
@@ -84,11 +113,16 @@ function say({ terminal, options }: Program, host: string, trust: Trust, words: 
   return exitCodes.done;
 }
 
-async function confirm({ terminal, options }: Program, host: string, known: string, seen: string): Promise<void> {
+async function confirm(
+  { terminal, options }: Program,
+  { name: host, onItself }: Trusted,
+  known: string,
+  seen: string,
+): Promise<void> {
   terminal.err(`${host} shows another certificate than the one known (SHA-256).\n`);
   terminal.err(`  known\n${formatFingerprint(known)}  now\n${formatFingerprint(seen)}`);
   terminal.err('Compare with what the host itself says, in its console:\n');
-  terminal.err('  openssl x509 -noout -fingerprint -sha256 -in \\\n    /etc/pve/local/pve-ssl.pem\n');
+  terminal.err(`  ${onItself}\n`);
   if (options.yes) return;
   const answer = await terminal.ask(`Type ${host} to trust the new one: `);
   if (answer?.trim() === host) return;
@@ -105,6 +139,35 @@ async function confirm({ terminal, options }: Program, host: string, known: stri
 function formatFingerprint(text: string): string {
   const bytes = text.split(':');
   return [bytes.slice(0, 16), bytes.slice(16)].map((half) => `    ${half.join(':')}\n`).join('');
+}
+
+/** As fetchFingerprint does it. Throws LW8001 and LW8003. */
+async function fetchRouterFingerprint(router: RouterAddress): Promise<string> {
+  let seen = '';
+  const set = async (_router: string, fingerprint: string): Promise<void> => {
+    seen = fingerprint;
+  };
+  const pins = { get: async () => undefined, set };
+  const connect = routerConnector(router, { pins, expect: 'hardware', connectTimeoutMs: 5_000, log: silentLog });
+  const target = { hostname: router.address, host: router.address, protocol: 'https:', port: String(router.port) };
+  await new Promise<void>((resolve, reject) => {
+    connect(target, (error, socket) => {
+      socket?.destroy();
+      if (error === null) resolve();
+      else reject(error instanceof LabwrightError ? error : silentRouter(router, error));
+    });
+  });
+  return seen;
+}
+
+function silentRouter({ name, address, port }: RouterAddress, cause: Error): LabwrightError {
+  return new LabwrightError('LW8001', {
+    what: `the router ${name} did not answer`,
+    where: { address: `${address}:${port}` },
+    why: cause.message,
+    fix: [`open https://${address}:${port}/ from this computer`, 'correct router.address in the lab file'],
+    cause,
+  });
 }
 
 /** Shakes hands, looks, and hangs up: nothing is asked and no login is sent. Throws LW2001 and LW2007. */

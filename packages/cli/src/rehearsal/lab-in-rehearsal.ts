@@ -9,17 +9,18 @@ import { formatSshConfig } from '@labwright/core/identity/ssh-config';
 import type { Lab } from '@labwright/core/lab/lab-schema';
 import { randomHex, type Random } from '@labwright/core/ports/random';
 import { writeGateway } from '@labwright/rehearsal/gateway/gateway-device';
-import type { ResolverName } from '@labwright/rehearsal/gateway/resolver';
 import { writeLaptopFiles } from '@labwright/rehearsal/keeper/laptop';
 import { topologyFile, type DeviceInput, type TopologyInput } from '@labwright/rehearsal/lab/topology';
 import { writeLaptop } from '@labwright/rehearsal/laptop/laptop-device';
 import type { TopologyInput as ProxmoxTopology } from '@labwright/rehearsal/proxmox/topology';
 import { ensureCertificates } from '@labwright/rehearsal/proxmox/tls';
 import { privilegeNames } from '../privilege-needs.ts';
+import { listApplianceNames, listManagedNames, resolverOf } from './names-in-rehearsal.ts';
 import { writeNasDevices, type RehearsedNas } from './nas-in-rehearsal.ts';
 import { serveSocket } from './record.ts';
 import { listPossibleControlPlanes } from './rehearsed-lab.ts';
 import { writeSecretSeed } from './rehearsed-secret.ts';
+import { rehearsedRouter, writeRouter } from './router-in-rehearsal.ts';
 
 export interface RehearsalPlan {
   /** In the shape it is rehearsed in, as the blueprint. */
@@ -28,10 +29,14 @@ export interface RehearsalPlan {
   readonly labFile: string;
   readonly stateDirectory: string;
   readonly cacheDirectory: string;
-  /** Debian root with QEMU, firmware, iPXE, unbound and HAProxy. */
+  /** Debian root with QEMU, firmware, iPXE, unbound, HAProxy and systemd-resolved. */
   readonly toolsRoot: string;
+  /** Debian root with the QEMU that runs the machines. */
+  readonly emulatorRoot: string;
   /** Debian root of the NAS; undefined when none is rehearsed. */
   readonly nasRoot?: string;
+  /** Debian root of the router; undefined when none is rehearsed. */
+  readonly routerRoot?: string;
   readonly laptopAddress: Ipv4;
   readonly random: Random;
 }
@@ -49,6 +54,7 @@ export function rehearsalFiles(stateDirectory: string) {
     knownHosts: join(stateDirectory, 'serve', 'known_hosts'),
     sshIdentity: join(stateDirectory, 'serve', 'ssh_ed25519'),
     nas: join(stateDirectory, 'nas'),
+    router: join(stateDirectory, 'router'),
     proxmox: join(stateDirectory, 'proxmox'),
     proxmoxTopology: join(stateDirectory, 'proxmox', 'topology.json'),
   };
@@ -64,7 +70,6 @@ export async function writeRehearsal(plan: RehearsalPlan): Promise<Pick<Rehearse
   await chmod(files.proxmoxSecret, 0o600);
   await writeJson(files.proxmoxTopology, await makeProxmoxTopology(plan, secret));
   await writeLaptopFiles(stateDirectory, {
-    resolver: blueprint.network.resolvers[0] ?? blueprint.network.gateway,
     searchDomain: blueprint.domain,
     sshConfig: formatSshConfig(blueprint.machines, {
       user: blueprint.ssh.user,
@@ -121,6 +126,8 @@ async function writeDevices(plan: RehearsalPlan, nasDevices: readonly DeviceInpu
       await writeLaptop({
         address: plan.laptopAddress,
         gateway: network.gateway,
+        resolver: resolverOf(plan.lab, blueprint),
+        domain: blueprint.domain,
         directory: stateDirectory,
         tree: plan.toolsRoot,
         ...(cluster && { loopback: { address: cluster.endpoint.address, port: cluster.endpoint.port } }),
@@ -134,7 +141,7 @@ export function proxmoxControlSocket(stateDirectory: string, host: string): stri
 }
 
 async function makeProxmoxTopology(plan: RehearsalPlan, secret: string): Promise<ProxmoxTopology> {
-  const { blueprint, stateDirectory, toolsRoot } = plan;
+  const { blueprint, stateDirectory, toolsRoot, emulatorRoot } = plan;
   const { proxmox } = rehearsalFiles(stateDirectory);
   const certificates = await ensureCertificates(
     join(proxmox, 'tls'),
@@ -165,16 +172,15 @@ async function makeProxmoxTopology(plan: RehearsalPlan, secret: string): Promise
         privilegeSeparation: false,
       },
     ],
-    guests: { kind: 'qemu', toolsRoot, accelerator: 'tcg' },
+    guests: { kind: 'qemu', toolsRoot, emulatorRoot, accelerator: 'tcg' },
   };
 }
 
-async function writeGatewayOf({ lab, blueprint, stateDirectory, toolsRoot }: RehearsalPlan): Promise<DeviceInput> {
-  const { network, hosts, machines, netboot, domain, cluster, nas, services } = blueprint;
-  const named = (things: readonly ResolverName[]): ResolverName[] =>
-    things.map(({ name, address }) => ({ name, address }));
-  // The blueprint has the domain in some names, the resolver in none.
-  const short = (name: string): string => (name.endsWith(`.${domain}`) ? name.slice(0, -domain.length - 1) : name);
+async function writeGatewayOf(plan: RehearsalPlan): Promise<DeviceInput> {
+  const { lab, blueprint, stateDirectory, toolsRoot } = plan;
+  const { network, domain, cluster } = blueprint;
+  const router = rehearsedRouter(lab);
+  if (router !== undefined) return await writeRouter(plan, router);
   return await writeGateway({
     directory: stateDirectory,
     tree: toolsRoot,
@@ -182,15 +188,7 @@ async function writeGatewayOf({ lab, blueprint, stateDirectory, toolsRoot }: Reh
       address: network.gateway,
       network: network.cidr,
       domain,
-      names: [
-        { name: 'gateway', address: network.gateway },
-        { name: 'labwright', address: netboot.address },
-        ...named(hosts),
-        ...named(machines),
-        ...named(nas),
-        ...named(services),
-        ...(cluster === undefined ? [] : [{ name: short(cluster.endpoint.name), address: cluster.endpoint.address }]),
-      ],
+      names: [...listApplianceNames(blueprint), ...listManagedNames(blueprint)],
     },
     ...(cluster && {
       balancer: {

@@ -7,6 +7,7 @@ import type { DeviceInput } from '@labwright/rehearsal/lab/topology';
 import type { NasDatabase } from '@labwright/rehearsal/nas/database';
 import { writeNas, type NasPlan } from '@labwright/rehearsal/nas/nas-device';
 import { rehearsalFiles, type RehearsalPlan } from './lab-in-rehearsal.ts';
+import { resolverOf } from './names-in-rehearsal.ts';
 import { readRehearsedSecret } from './rehearsed-secret.ts';
 
 /** The NAS is there for the cluster: a rehearsal of machines alone goes without. */
@@ -39,7 +40,7 @@ export async function writeNasDevices(plan: RehearsalPlan): Promise<RehearsedNas
         name: deviceName(blueprint, nas.name, index),
         address: nas.address,
         gateway: blueprint.network.gateway,
-        resolver: blueprint.network.resolvers[0] ?? blueprint.network.gateway,
+        resolver: resolverOf(lab, blueprint),
         domain: blueprint.domain,
         tree: nasRoot,
         directory: join(rehearsalFiles(plan.stateDirectory).nas, nas.name),

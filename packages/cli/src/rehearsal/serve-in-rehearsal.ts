@@ -2,9 +2,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Blueprint } from '@labwright/core/blueprint/blueprint';
+import { exists } from '@labwright/core/lab/age-identity';
+import type { LabFile } from '@labwright/core/lab/read-lab';
 import type { Log } from '@labwright/core/ports/log';
 import { Secret } from '@labwright/core/ports/secret';
-import type { ServeOptions } from '@labwright/daemon/serve';
+import type { ServeOptions } from '@labwright/daemon/serve-options';
 import type { Program } from '../program.ts';
 import { rehearsalFiles, rehearsalTokenId } from './lab-in-rehearsal.ts';
 import { serveSocket } from './record.ts';
@@ -12,7 +14,7 @@ import { readRehearsedSecret } from './rehearsed-secret.ts';
 
 export async function serveOptionsInRehearsal(
   program: Program,
-  { blueprint, labDirectory }: { readonly blueprint: Blueprint; readonly labDirectory: string },
+  { blueprint, labFile }: { readonly blueprint: Blueprint; readonly labFile: LabFile },
   stateDirectory: string,
   log: Log,
 ): Promise<ServeOptions> {
@@ -20,7 +22,9 @@ export async function serveOptionsInRehearsal(
   const secret = new Secret((await readFile(files.proxmoxSecret, 'utf8')).trim());
   return {
     blueprint,
+    labDigest: labFile.digest,
     credentials: { kind: 'token', id: rehearsalTokenId, secret },
+    ...(await readRouterLogin(labFile, stateDirectory)),
     expect: 'rehearsal',
     stateDirectory: files.serveState,
     cacheDirectory: program.folders.cache,
@@ -31,7 +35,7 @@ export async function serveOptionsInRehearsal(
       alsoOpened: [],
     },
     serviceSources: {
-      directory: labDirectory,
+      directory: labFile.directory,
       environment: program.environment,
       readSecret: async (reference) => await readRehearsedSecret(stateDirectory, reference),
     },
@@ -41,4 +45,14 @@ export async function serveOptionsInRehearsal(
     random: program.random,
     log,
   };
+}
+
+/** A rehearsal has a router to log in to where the lab file had it managed when the rehearsal was started. */
+async function readRouterLogin(
+  { lab: { router } }: LabFile,
+  stateDirectory: string,
+): Promise<Pick<ServeOptions, 'routerLogin'>> {
+  if (router?.password === undefined || !(await exists(rehearsalFiles(stateDirectory).router))) return {};
+  const { user } = router;
+  return { routerLogin: { user, password: await readRehearsedSecret(stateDirectory, router.password) } };
 }

@@ -9,6 +9,7 @@ import { devicesOf } from '@labwright/core/lab/checks/check-addresses';
 import type { Lab } from '@labwright/core/lab/lab-schema';
 import { LabwrightError } from '@labwright/core/errors/error';
 import { ensureLabImages } from '@labwright/daemon/boot-images';
+import { ensureWebImage } from '@labwright/images/kubernetes/web-image';
 import { ensureBootLoaders } from '@labwright/images/boot-loaders';
 import { ensureDebianRoot } from '@labwright/images/debian-root';
 import { ensureHostPrograms, imagePrograms } from '@labwright/images/host-programs';
@@ -16,12 +17,14 @@ import type { KeeperStatus } from '@labwright/rehearsal/keeper/keeper';
 import { endRehearsal, startKeeper } from '@labwright/rehearsal/keeper/namespaces';
 import { keeperSocket } from '@labwright/rehearsal/lab/topology';
 import { openLoopbackSocket, type LoopbackSocket } from '@labwright/rehearsal/laptop/loopback';
+import { routerPackages } from '@labwright/rehearsal/pfsense/router-packages';
 import type { Program } from '../program.ts';
-import { writeRehearsal } from './lab-in-rehearsal.ts';
+import { writeRehearsal, type RehearsalPlan } from './lab-in-rehearsal.ts';
 import { isNasRehearsed } from './nas-in-rehearsal.ts';
 import { writeRecord } from './record.ts';
 import type { RehearsalShape } from './rehearsed-lab.ts';
-import { nasPackages, toolPackages } from './tool-packages.ts';
+import { rehearsedRouter } from './router-in-rehearsal.ts';
+import { emulator, nasPackages, toolPackages } from './tool-packages.ts';
 
 export interface RehearsalStart {
   /** As `shapeLab` makes it of the lab file's. */
@@ -109,7 +112,7 @@ async function buildImages(
   program: Program,
   lab: Lab,
   blueprint: Blueprint,
-): Promise<{ toolsRoot: string; nasRoot?: string }> {
+): Promise<Pick<RehearsalPlan, 'toolsRoot' | 'emulatorRoot' | 'nasRoot' | 'routerRoot'>> {
   const context = {
     cacheDir: program.folders.cache,
     signal: program.interrupt,
@@ -117,13 +120,22 @@ async function buildImages(
   };
   await ensureHostPrograms([...imagePrograms, ...networkPrograms], { ...context, environment: program.environment });
   // Side by side: downloading and unpacking overlap well on two cores.
-  const [tools, nas] = await Promise.all([
+  const [tools, qemu, nas, router] = await Promise.all([
     ensureDebianRoot({ name: 'tools', packages: toolPackages }, context),
+    ensureDebianRoot({ name: 'emulator', ...emulator }, context),
     isNasRehearsed(lab) ? ensureDebianRoot({ name: 'nas', packages: nasPackages }, context) : undefined,
+    rehearsedRouter(lab) && ensureDebianRoot({ name: 'router', packages: routerPackages }, context),
     ensureLabImages(blueprint, context),
     ensureBootLoaders(context),
   ]);
-  return { toolsRoot: tools.directory, ...(nas === undefined ? {} : { nasRoot: nas.directory }) };
+  // A lab without the Internet has no other image that its owner could try the cluster with.
+  if (blueprint.cluster !== undefined) await ensureWebImage(context);
+  return {
+    toolsRoot: tools.directory,
+    emulatorRoot: qemu.directory,
+    ...(nas && { nasRoot: nas.directory }),
+    ...(router && { routerRoot: router.directory }),
+  };
 }
 
 async function waitUntilReady(

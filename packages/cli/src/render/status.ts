@@ -2,6 +2,7 @@
 import type { LabStatus, MachineStatus } from '@labwright/core/contract/contract';
 import { formatClusterHead } from './cluster.ts';
 import { outsideServiceRow } from './outside-service.ts';
+import { routerRow } from './router.ts';
 import { formatNames, groupNeighbours, layoutRows, longList, stemOf, type Row } from './rows.ts';
 import { plural, wrap, type Paint, type TextStyle } from './text.ts';
 
@@ -30,12 +31,14 @@ export function formatStatus(status: LabStatus, view: StatusView): string {
   const isFine =
     ready === status.machines.length &&
     status.hosts.every((host) => host.online) &&
-    services.every(({ state }) => state === 'well');
+    services.every(({ state }) => state === 'well') &&
+    !['failing', 'away'].includes(status.router?.standing ?? '');
   const all = plural(status.machines.length, 'machine');
   const head = `${isFine ? 'fine' : 'not all is up'} · ${ready} of ${all} ready · as of ${time}`;
   return [
     ...wrap(head, view.columns),
     ...layoutRows(status.hosts.map(hostRow), view),
+    ...(status.router === undefined ? [] : layoutRows([routerRow(status.router, view)], view)),
     ...(status.machines.length > 0 ? [''] : []),
     ...layoutRows(machineRows(status.machines, view), view),
     ...(status.cluster === undefined ? [] : ['', ...formatClusterHead(status.cluster, view)]),

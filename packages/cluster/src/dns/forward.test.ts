@@ -2,10 +2,10 @@ import { createSocket, type RemoteInfo } from 'node:dgram';
 import { once } from 'node:events';
 import { ipv4 } from '@labwright/core/addresses/ipv4';
 import { systemClock, systemRandom } from '@labwright/core/ports/system';
+import { formatQuery, readAnswers } from '@labwright/wire/dns/query';
 import { encode, type Packet } from '@leichtgewicht/dns-packet';
 import { afterEach, expect, test } from 'vitest';
 import { makeForward, type Resolver } from './forward.ts';
-import { formatQuery, readAnswers } from './message.ts';
 
 const { signal } = new AbortController();
 const message = formatQuery(7, 'nas.test', 'A');

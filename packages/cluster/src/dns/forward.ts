@@ -5,8 +5,8 @@ import { connect } from 'node:net';
 import type { Ipv4 } from '@labwright/core/addresses/ipv4';
 import type { Clock } from '@labwright/core/ports/clock';
 import type { Random } from '@labwright/core/ports/random';
-import { isAnswerTo } from './message.ts';
-import { readFrames } from './tcp-frames.ts';
+import { isAnswerTo } from '@labwright/wire/dns/query';
+import { readFrames } from '@labwright/wire/dns/tcp-frames';
 
 export interface Resolver {
   readonly address: Ipv4;

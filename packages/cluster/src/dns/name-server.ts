@@ -5,25 +5,24 @@ import { createServer, type Socket } from 'node:net';
 import type { Ipv4 } from '@labwright/core/addresses/ipv4';
 import { LabwrightError } from '@labwright/core/errors/error';
 import type { Log } from '@labwright/core/ports/log';
-import type { ClusterZone } from './cluster-zone.ts';
-import type { Forward } from './forward.ts';
 import {
   datagramLimit,
-  formatAlias,
   formatDatagram,
   formatQuery,
-  formatRecord,
   formatRefusal,
   formatReply,
   formatTruncated,
   type Query,
   readAnswers,
-  readMessage,
+  readQuery,
   type Reply,
   responseCodes,
-  startOfAuthority,
-} from './message.ts';
-import { frame, readFrames } from './tcp-frames.ts';
+} from '@labwright/wire/dns/query';
+import type { DnsRecord } from '@labwright/wire/dns/record';
+import { frame, readFrames } from '@labwright/wire/dns/tcp-frames';
+import type { ClusterZone } from './cluster-zone.ts';
+import type { Forward } from './forward.ts';
+import { formatAlias, formatRecord, startOfAuthority } from './zone-records.ts';
 
 export interface NameServerOptions {
   readonly zone: ClusterZone;
@@ -68,14 +67,14 @@ export async function startNameServer(options: NameServerOptions): Promise<NameS
   let open = 0;
 
   const answer = async (message: Uint8Array, transport: 'udp' | 'tcp'): Promise<Uint8Array | undefined> => {
-    const read = readMessage(message);
+    const read = readQuery(message);
     if (read.kind === 'malformed') {
       counted.malformed += 1;
       log.debug('a DNS message was dropped', { why: read.why });
       return undefined;
     }
     counted.queries += 1;
-    if (read.kind === 'refused') return formatRefusal(read.id, read.code);
+    if (read.kind === 'refused') return formatRefusal(read);
     if (open >= mostOpenQuestions) {
       counted.failed += 1;
       return formatReply(read.query, failure);
@@ -127,7 +126,9 @@ export async function startNameServer(options: NameServerOptions): Promise<NameS
   };
 }
 
-const failure: Reply = { code: responseCodes.serverFailure, isAuthoritative: false, answers: [] };
+/** Whatever is not the cluster's is asked elsewhere. */
+const offersRecursion = true;
+const failure: Reply = { code: responseCodes.serverFailure, isAuthoritative: false, offersRecursion, answers: [] };
 
 function makeResolver(
   { zone, isComplete, forward }: NameServerOptions,
@@ -141,7 +142,7 @@ function makeResolver(
 
   /** What our own zone says; undefined for what is not ours. Follows aliases, also to names of others. */
   const lookUp = async (query: Query): Promise<Reply | undefined> => {
-    const chain = [];
+    const chain: DnsRecord[] = [];
     let { name } = query;
     for (let length = 0; length < longestAliasChain; length += 1) {
       const found = zone.lookup(name, query.type);
@@ -152,16 +153,19 @@ function makeResolver(
         case 'records': {
           const answers = [...chain, ...found.records.map(formatRecord)];
           const additionals = found.additional.map(formatRecord);
-          return { code: responseCodes.noError, isAuthoritative: true, answers, additionals };
+          return { code: responseCodes.noError, isAuthoritative: true, offersRecursion, answers, additionals };
         }
         case 'no-data':
         case 'no-name': {
           const code = found.kind === 'no-name' ? responseCodes.noName : responseCodes.noError;
-          return { code, isAuthoritative: true, answers: chain, authorities: [startOfAuthority(found.zone)] };
+          const authorities = [startOfAuthority(found.zone)];
+          return { code, isAuthoritative: true, offersRecursion, answers: chain, authorities };
         }
         case 'alias': {
           chain.push(formatAlias(name, found.target));
-          if (query.type === 'CNAME') return { code: responseCodes.noError, isAuthoritative: true, answers: chain };
+          if (query.type === 'CNAME') {
+            return { code: responseCodes.noError, isAuthoritative: true, offersRecursion, answers: chain };
+          }
           name = found.target.replace(/\.$/, '');
         }
       }
@@ -177,21 +181,21 @@ function makeResolver(
     const read = given === undefined ? undefined : readAnswers(given);
     const code = ([responseCodes.noError, responseCodes.noName] as const).find((known) => known === read?.code);
     if (read === undefined || code === undefined) return fail();
-    return { code, isAuthoritative: false, answers: [...chain, ...read.answers] };
+    return { code, isAuthoritative: false, offersRecursion, answers: [...chain, ...read.answers] };
   };
 
   return async (message: Uint8Array, query: Query, transport: 'udp' | 'tcp'): Promise<Uint8Array> => {
     const format = transport === 'udp' ? formatDatagram : formatReply;
     if (!query.isInternet || query.type === 'AXFR' || query.type === 'IXFR') {
-      return format(query, { code: responseCodes.refused, isAuthoritative: false, answers: [] });
+      return format(query, { ...failure, code: responseCodes.refused });
     }
     const own = await lookUp(query);
     if (own !== undefined) return format(query, own);
     counted.forwarded += 1;
     const given = await forward(message, query.question, transport, signal);
     if (given === undefined) return format(query, fail());
-    if (transport === 'udp' && given.length > Math.max(datagramLimit(query), query.datagramBytes ?? 0)) {
-      return formatTruncated(query, { code: responseCodes.noError, isAuthoritative: false });
+    if (transport === 'udp' && given.length > Math.max(datagramLimit(query), query.edns?.datagramBytes ?? 0)) {
+      return formatTruncated(query, { code: responseCodes.noError, isAuthoritative: false, offersRecursion });
     }
     return given;
   };

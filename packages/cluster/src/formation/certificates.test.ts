@@ -4,17 +4,18 @@ import { makeControlPlaneFiles, makeKubeletFiles } from '../pki/control-plane-fi
 import { makeClusterPki } from '../pki/pki.ts';
 import { parseCertificates } from './certificates.ts';
 import { readGuestFile } from './kubeadm-job.ts';
-import { cluster, lab, makeMachine } from './sample-cluster.test-data.ts';
+import { makeMember } from '../sample-lab.test-data.ts';
+import { cluster, lab } from './sample-cluster.test-data.ts';
 
 const now = Date.UTC(2026, 0, 1);
 const yearMs = 365 * 24 * 3600_000;
 
 test('what a control plane uses, by name and end, without authorities and without a word of a key', async () => {
   const pki = await makeClusterPki(lab, now);
-  const machine = makeMachine(1, 'control-plane');
+  const machine = makeMember(101, 'control-plane');
   const files = [
     ...(await makeControlPlaneFiles(pki, cluster, machine, [machine], now)),
-    ...(await makeKubeletFiles(pki, cluster, machine, now + 1000)),
+    ...(await makeKubeletFiles(pki, machine, 'https://10.1.1.1:6443', now + 1000)),
   ];
   // The script's own words for each kind of file, with the files in its place.
   const script = readGuestFile('certificates.sh');

@@ -1,4 +1,4 @@
-// One run of kubeadm on a machine, under systemd there: started over SSH, followed over SSH, and alive without either.
+// One run of kubeadm on a machine that forms or joins a cluster, as a job that is followed (machine-job/followed-job.ts).
 //
 //   blank ──begin──▶ begun ──kubeadm ends well──▶ member
 //                      │ ▲
@@ -8,9 +8,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { LabwrightError } from '@labwright/core/errors/error';
-import type { Clock } from '@labwright/core/ports/clock';
-import { pack } from 'tar-stream';
+import { followJob, type FollowedJob, type FollowOptions } from '../machine-job/followed-job.ts';
+import { packFiles } from '../machine-job/job-archive.ts';
 import type { PushedFile } from '../pki/control-plane-files.ts';
 import type { Shell } from './shell.ts';
 
@@ -40,83 +39,42 @@ export type JobOutcome =
   /** The unit is gone without a last word: the machine was switched off, or somebody stopped it. */
   | { readonly kind: 'killed'; readonly log: readonly string[] };
 
-export interface JobOptions {
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
-  readonly progress: (words: string) => void;
-  /** The machine may be silent for this long in the middle (a network that is gone for a while). */
-  readonly patienceMs: number;
-  readonly timeoutMs: number;
-}
-
-const reconnectMs = 2_000;
 const logLines = 15;
 
 /** Starts the job or finds it under way, and follows it to its end. Throws LW3003 when the machine stays silent, and LW3004. */
-export async function runKubeadmJob(shell: Shell, job: KubeadmJob, options: JobOptions): Promise<JobOutcome> {
-  const archive = await packJob(job);
-  let seenAt = options.clock.monotonic();
-  for (;;) {
-    const lines: string[] = [];
-    try {
-      return await followOnce(shell, archive, options, (line) => {
-        seenAt = options.clock.monotonic();
-        lines.push(line);
-      });
-    } catch (error) {
-      options.signal.throwIfAborted();
-      const isSilent = error instanceof LabwrightError && error.code === 'LW3003';
-      if (!isSilent || options.clock.monotonic() - seenAt > options.patienceMs) throw error;
-      options.progress('the connection is lost; kubeadm goes on without it');
-      await options.clock.sleep(reconnectMs, options.signal);
-    }
-  }
-}
-
-const command = ['sudo', 'sh', '-c', readGuestFile('receive.sh')] as const;
-
-async function followOnce(
-  shell: Shell,
-  archive: Uint8Array,
-  { signal, progress, timeoutMs }: JobOptions,
-  told: (line: string) => void,
-): Promise<JobOutcome> {
-  const ended = new AbortController();
-  const log: string[] = [];
-  let state = '';
-  let exitCode: number | undefined;
-  const read = readLines((line) => {
-    told(line);
-    const [, word = '', rest = ''] = /^labwright: (\w+) ?(.*)$/.exec(line) ?? [];
-    if (word === 'ended') {
-      exitCode = Number(rest);
-      ended.abort();
-    } else if (word !== '') state = word;
-    else {
-      log.push(line);
-      const words = describeLine(line);
-      if (words !== undefined) progress(words);
-    }
-  });
-  try {
-    const result = await shell([...command], {
-      stdin: archive,
-      onStdout: read,
-      timeoutMs,
-      signal: AbortSignal.any([signal, ended.signal]),
-    });
-    log.push(...result.stderr.split('\n').filter((line) => line !== ''));
-  } catch (error) {
-    // The last line is all there is to wait for; `tail` notices a moment later that nothing follows.
-    if (!ended.signal.aborted) throw error;
-  }
-  signal.throwIfAborted();
+export async function runKubeadmJob(shell: Shell, job: KubeadmJob, options: FollowOptions): Promise<JobOutcome> {
+  const { exitCode, word, log } = await followJob(shell, await describeJob(job), options);
   if (exitCode === 0) return { kind: 'done' };
   if (exitCode !== undefined) return { kind: 'failed', exitCode, log: log.slice(-logLines) };
-  if (state === 'member') return { kind: 'member' };
-  if (state === 'foreign' || state === 'blank' || state === 'begun') return { kind: 'refused', state };
+  if (word === 'member') return { kind: 'member' };
+  if (word === 'foreign' || word === 'blank' || word === 'begun') return { kind: 'refused', state: word };
   return { kind: 'killed', log: log.slice(-logLines) };
 }
+
+async function describeJob(job: KubeadmJob): Promise<FollowedJob> {
+  return {
+    unit: 'labwright-kubeadm',
+    description: 'Labwright: kubeadm',
+    work: readGuestFile('kubeadm.sh'),
+    check: readGuestFile('kubeadm-check.sh'),
+    settings: {
+      job: job.kind,
+      authority: createHash('sha256').update(job.authority).digest('hex'),
+      socket: job.criSocket,
+      command: job.command.join(' '),
+      options: job.options.join(' '),
+    },
+    files: [
+      { path: 'state.sh', mode: 0o600, content: readGuestFile('state.sh') },
+      { path: 'files/kubeadm.yaml', mode: 0o600, content: job.config },
+      { path: 'files/root.tar', mode: 0o600, content: await packFiles(job.files.map(toRelative)) },
+    ],
+    describe: describeLine,
+    whileLost: 'the connection is lost; kubeadm goes on without it',
+  };
+}
+
+const toRelative = (file: PushedFile): PushedFile => ({ ...file, path: file.path.replace(/^\//, '') });
 
 /** kubeadm says "[phase] What it does"; what people see of it. Undefined for what is no news. */
 function describeLine(line: string): string | undefined {
@@ -142,54 +100,6 @@ const phaseWords: Readonly<Record<string, string>> = {
   addons: 'kubeadm: add-ons',
 };
 
-/** The archive that guest/receive.sh unpacks: the scripts, what they are to do, and the files in an archive of their own. */
-async function packJob(job: KubeadmJob): Promise<Uint8Array> {
-  const script = (name: string): PushedFile => ({ path: name, mode: 0o600, content: readGuestFile(name) });
-  const files = await packFiles(job.files.map((file) => ({ ...file, path: file.path.replace(/^\//, '') })));
-  const settings = {
-    job: job.kind,
-    authority: createHash('sha256').update(job.authority).digest('hex'),
-    socket: job.criSocket,
-    command: job.command.join(' '),
-    options: job.options.join(' '),
-  };
-  const conf = Object.entries(settings).map(([key, value]) => `${key}='${value}'\n`);
-  return await packFiles([
-    ...['start.sh', 'state.sh', 'follow.sh', 'job.sh'].map(script),
-    { path: 'job.conf', mode: 0o600, content: conf.join('') },
-    { path: 'kubeadm.yaml', mode: 0o600, content: job.config },
-    { path: 'files.tar', mode: 0o600, content: files },
-  ]);
-}
-
-export type ArchivedFile =
-  | PushedFile
-  | { readonly path: string; readonly mode: number; readonly content: string | Uint8Array };
-
-/** Without entries for folders: tar makes what is missing, and leaves those alone that are there. */
-export async function packFiles(files: readonly ArchivedFile[]): Promise<Uint8Array> {
-  const archive = pack();
-  for (const file of files) {
-    if ('target' in file) archive.entry({ name: file.path, type: 'symlink', linkname: file.target });
-    else archive.entry({ name: file.path, mode: file.mode }, Buffer.from(file.content));
-  }
-  archive.finalize();
-  const pieces: Uint8Array[] = [];
-  for await (const piece of archive) pieces.push(piece as Uint8Array);
-  return new Uint8Array(Buffer.concat(pieces));
-}
-
 export function readGuestFile(name: string): string {
   return readFileSync(join(import.meta.dirname, '../guest', name), 'utf8');
-}
-
-/** Whole lines of a stream of bytes. */
-export function readLines(told: (line: string) => void): (piece: Uint8Array) => void {
-  const decoder = new TextDecoder();
-  let rest = '';
-  return (piece) => {
-    const lines = (rest + decoder.decode(piece, { stream: true })).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) told(line);
-  };
 }

@@ -47,7 +47,7 @@ export async function makeInitJob(
     config: formatInitConfig(kubeadmLab(world), member, token),
     files: [
       ...(await makeControlPlaneFiles(pki, cluster, machine, members, now)),
-      ...(await makeKubeletFiles(pki, cluster, machine, now)),
+      ...(await makeKubeletFiles(pki, machine, ownServer(cluster, machine), now)),
       ...makeStaticPodPatches(cluster),
       ...podNetwork(podRange),
     ],
@@ -55,12 +55,7 @@ export async function makeInitJob(
 }
 
 /** A worker gets to know who the cluster is, a further control plane also its keys. */
-export async function makeJoinJob(
-  world: JobWorld,
-  machine: MachineBlueprint,
-  token: Secret,
-  podRange: string | undefined,
-): Promise<KubeadmJob> {
+export async function makeJoinJob(world: JobWorld, machine: MachineBlueprint, token: Secret): Promise<KubeadmJob> {
   const { cluster, pki, now } = world;
   const keys =
     machine.role === 'control-plane'
@@ -69,13 +64,15 @@ export async function makeJoinJob(
           ...makeStaticPodPatches(cluster),
         ]
       : [];
+  // Before a further control plane has an API server of its own, kubeadm uses the kubelet's login to mark its node.
+  const login = await makeKubeletFiles(pki, machine, endpointServer(cluster), now);
   return {
     ...common(world),
     kind: 'join',
     command: ['join'],
     options: [...skip(cluster, []), ...patches(cluster, machine)],
     config: formatJoinConfig(kubeadmLab(world), asMember(machine), token),
-    files: [...keys, makeDiscoveryFile(world, token), ...podNetwork(podRange)],
+    files: [...keys, ...login, makeDiscoveryFile(world, token)],
   };
 }
 
@@ -121,6 +118,18 @@ function skip({ version, slow }: ClusterBlueprint, phases: readonly string[]): r
   return skipped.length === 0 ? [] : [`--skip-phases=${skipped.join(',')}`];
 }
 
+/**
+ * kubeadm's rule (ControlPlaneKubeletLocalMode, 1.33): a control plane's kubelet asks its own API server, because through
+ * the endpoint it could reach one that is newer or older than itself in the middle of an upgrade.
+ */
+function ownServer({ endpoint }: ClusterBlueprint, { address }: MachineBlueprint): string {
+  return `https://${address}:${endpoint.port}`;
+}
+
+function endpointServer({ endpoint }: ClusterBlueprint): string {
+  return `https://${endpoint.address}:${endpoint.port}`;
+}
+
 /** From 1.22 on the configuration names the folder. */
 function patches({ version, slow }: ClusterBlueprint, { role }: MachineBlueprint): readonly string[] {
   const isOption = slow && role === 'control-plane' && minorOf(version) < 22;
@@ -129,10 +138,9 @@ function patches({ version, slow }: ClusterBlueprint, { role }: MachineBlueprint
 
 /** kubeadm takes no such file without a user, so it names the one that the machine joins as. */
 function makeDiscoveryFile({ cluster, pki }: JobWorld, token: Secret): PushedFile {
-  const server = `https://${cluster.endpoint.address}:${cluster.endpoint.port}`;
   const content = formatKubeconfig({
     cluster: 'kubernetes',
-    server,
+    server: endpointServer(cluster),
     ca: pki.ca.certificate,
     user: { name: 'joining', token },
   });

@@ -1,8 +1,10 @@
-// The range of addresses of a machine's pods, with `routed` pods: chosen when the machine joins, so that its network is configured
-// before its kubelet starts.
+// The range of addresses of a machine's pods, with `routed` pods. kube-controller-manager gives one to each node, but not before it
+// leads and knows the cluster, which takes a slow control plane minutes; a node is not ready before its network is. So it gets
+// one of us as soon as its kubelet has registered it: from the upper end, where kube-controller-manager begins at the lower and leaves
+// alone what has one. (Not earlier: a Node made for a machine before it comes ends the kubelet of 1.20 in a panic.)
 //
-// kube-controller-manager would choose one too, but begins to ten seconds after it started, and a node is not ready before its
-// network is. It leaves a node alone that has one, and takes from the lower end what it gives to others; ours come from the upper.
+// On the first machine the network is configured before its kubelet starts; on the others labwright-routes writes what their node
+// says.
 import { cidr, cidrRange, ipv4FromNumber, ipv4ToNumber, type Cidr } from '@labwright/core/addresses/ipv4';
 import type { ClusterBlueprint } from '@labwright/core/blueprint/blueprint';
 import type { PushedFile } from '../pki/control-plane-files.ts';
@@ -13,7 +15,7 @@ const nodePrefix = 24;
 const nodeSize = 2 ** (32 - nodePrefix);
 
 /** The highest that nobody has; undefined when there is none left. */
-export function choosePodRange({ pods }: Pick<ClusterBlueprint, 'pods'>, taken: readonly string[]): Cidr | undefined {
+export function choosePodRange({ pods }: Pick<ClusterBlueprint, 'pods'>, taken: Iterable<string>): Cidr | undefined {
   const { first, last } = cidrRange(pods);
   const used = new Set(taken);
   for (let at = ipv4ToNumber(last) - nodeSize + 1; at >= ipv4ToNumber(first); at -= nodeSize) {

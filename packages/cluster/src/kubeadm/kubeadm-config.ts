@@ -62,7 +62,11 @@ export function formatJoinConfig(lab: KubeadmLab, machine: KubeadmMachine, token
       apiVersion: `kubeadm.k8s.io/${api}`,
       kind: 'JoinConfiguration',
       discovery: { file: { kubeConfigPath: discoveryFile }, tlsBootstrapToken: token.reveal() },
-      nodeRegistration: nodeRegistration(lab, machine, api),
+      nodeRegistration: {
+        ...nodeRegistration(lab, machine, api),
+        // It comes with its login (pki/control-plane-files.ts).
+        ignorePreflightErrors: ['FileAvailable--etc-kubernetes-kubelet.conf'],
+      },
       ...(machine.role === 'worker'
         ? {}
         : {

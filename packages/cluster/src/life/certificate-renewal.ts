@@ -12,7 +12,7 @@ import { assertAllowed, fetchEtcdGroup, judgeMember, moveLeadershipFrom, type Et
 import type { CertificateExpiry } from '../formation/certificates.ts';
 import type { OpenShell } from '../formation/shell.ts';
 import { membershipQueue } from './departure.ts';
-import { runMachineJob } from './machine-job.ts';
+import { runMachineJob } from '../machine-job/machine-job.ts';
 
 const dayMs = 86_400_000;
 /** A month is enough to be told of a renewal that fails, and to mend it. */

@@ -5,13 +5,8 @@ import type { Blueprint, MachineBlueprint } from '@labwright/core/blueprint/blue
 import type { MachineCondition } from '@labwright/core/facts/machines';
 import { quorumOf } from '../etcd/quorum.ts';
 import { planHealing, planReplacement, type HealDecision, type HealFacts } from './heal-plan.ts';
-import {
-  makeClusterBlueprint,
-  makeClusterFacts,
-  makeEtcdMember,
-  makeMember,
-  makeNode,
-} from './sample-cluster.test-data.ts';
+import { makeClusterBlueprint, makeClusterFacts, makeEtcdMember, makeNode } from './sample-cluster.test-data.ts';
+import { makeMember } from '../sample-lab.test-data.ts';
 
 const runs: MachineCondition = { kind: 'running', disk: 'there' };
 const died: MachineCondition = { kind: 'stopped', by: 'itself', disk: 'there' };

@@ -24,10 +24,7 @@ const leafMs = 365 * 24 * 3600_000;
 /** From 1.29 on admin.conf is of a group whose rights can be taken away (kubernetes/kubernetes#121305). */
 const ownAdminGroupMinor = 29;
 
-/**
- * `machine` is this control plane, `members` all of them. For the first one also the kubelet's login, which others get by
- * joining.
- */
+/** `machine` is this control plane, `members` all of them. */
 export async function makeControlPlaneFiles(
   pki: ClusterPki,
   cluster: ClusterBlueprint,
@@ -86,13 +83,14 @@ export async function makeControlPlaneFiles(
 const kubeletKeys = '/var/lib/kubelet/pki';
 
 /**
- * The kubelet's login on the first control plane, where there is no API yet to sign it. As the kubelet keeps it: a dated file
- * behind a link, which it turns to a new one in time. (kubeadm would embed it and then restart the kubelet for that.)
+ * The kubelet's login. kubeadm would have each kubelet ask for one with the token, which the controller manager signs when it comes
+ * to it; until then the kubelet's questions are refused, many a second. As the kubelet keeps it: a dated file behind a link, which
+ * it turns to a new one in time. `server` is the API that it talks to.
  */
 export async function makeKubeletFiles(
   pki: ClusterPki,
-  cluster: ClusterBlueprint,
-  { name, address }: ControlPlaneIdentity,
+  { name }: Pick<ControlPlaneIdentity, 'name'>,
+  server: string,
   now: number,
 ): Promise<readonly PushedFile[]> {
   const user = `system:node:${name}`;
@@ -107,7 +105,7 @@ export async function makeKubeletFiles(
   const current = `${kubeletKeys}/kubelet-client-current.pem`;
   const kubeconfig = formatKubeconfig({
     cluster: 'kubernetes',
-    server: kubeletServer(cluster, address),
+    server,
     ca: pki.ca.certificate,
     user: { name: user, file: current },
   });
@@ -166,14 +164,6 @@ function controlPlaneLogins(
     login('controller-manager.conf', 'system:kube-controller-manager'),
     login('scheduler.conf', 'system:kube-scheduler'),
   ];
-}
-
-/**
- * kubeadm's rule (ControlPlaneKubeletLocalMode, 1.33): a control plane's kubelet asks its own API server, because through
- * the endpoint it could reach one that is newer or older than itself in the middle of an upgrade.
- */
-function kubeletServer({ endpoint }: ClusterBlueprint, address: Ipv4): string {
-  return `https://${address}:${endpoint.port}`;
 }
 
 async function makeLoginFile(

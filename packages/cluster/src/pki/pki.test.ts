@@ -94,7 +94,7 @@ const node102 = { name: hostName('node102'), address: ipv4('10.1.1.2') };
 async function controlPlaneFiles(): Promise<readonly PushedFile[]> {
   const pki = await makeClusterPki(lab, Date.now());
   const files = await makeControlPlaneFiles(pki, cluster, node101, [node101, node102], Date.now());
-  return [...files, ...(await makeKubeletFiles(pki, cluster, node101, Date.now()))];
+  return [...files, ...(await makeKubeletFiles(pki, node101, 'https://10.1.1.1:6443', Date.now()))];
 }
 
 function fileOf(files: readonly PushedFile[], path: string): string {

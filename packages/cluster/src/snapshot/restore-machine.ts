@@ -7,7 +7,7 @@ import type { StepContext } from '@labwright/core/engine/engine';
 import { invariant } from '@labwright/core/errors/error';
 import type { Clock } from '@labwright/core/ports/clock';
 import type { OpenShell } from '../formation/shell.ts';
-import { runMachineJob, type JobFile } from '../life/machine-job.ts';
+import { runMachineJob, type JobFile } from '../machine-job/machine-job.ts';
 import type { RestoreHost, RestorePhase } from './restore.ts';
 
 export interface RestoreMachineOptions {

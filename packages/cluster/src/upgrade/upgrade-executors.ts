@@ -14,7 +14,7 @@ import { assertAllowed, fetchEtcdGroup, judgeMember, moveLeadershipFrom, type Et
 import type { OpenShell } from '../formation/shell.ts';
 import { patchesOption } from '../kubeadm/api-version.ts';
 import { patchesFolder } from '../kubeadm/kubeadm-config.ts';
-import { runMachineJob, type MachineJob } from '../life/machine-job.ts';
+import { runMachineJob, type MachineJob } from '../machine-job/machine-job.ts';
 import { fetchControlPlaneVersions, fetchSharedVersion } from './component-versions.ts';
 import { cordonForUpgrade, uncordonAfterUpgrade } from './cordon.ts';
 import type { PrepareInput, UpgradeInput } from './upgrade-plan.ts';

@@ -14,6 +14,10 @@ export interface Blueprint {
   readonly hosts: readonly HostBlueprint[];
   readonly proxmox: ProxmoxBlueprint;
   readonly netboot: NetbootBlueprint;
+  /** Absent when the file has none. */
+  readonly router?: RouterBlueprint;
+  /** How what runs in the cluster is reached from the house. */
+  readonly exposures: ExposuresBlueprint;
   readonly ssh: SshBlueprint;
   /** Absent when the lab has no Kubernetes. */
   readonly cluster?: ClusterBlueprint;
@@ -64,6 +68,31 @@ export interface ProxmoxBlueprint {
   /** Storage for disks where a pool does not name another. */
   readonly storage: string;
   readonly tls: { readonly mode: 'pinned' } | { readonly mode: 'ca'; readonly file: string };
+}
+
+/** What Labwright sets up on the router: leases of machines, names, balancers. */
+export type RouterPart = 'dhcp' | 'dns' | 'haproxy';
+
+export interface RouterBlueprint {
+  readonly name: HostName;
+  readonly address: Ipv4;
+  /** Nothing on it is changed when it is empty. */
+  readonly manage: readonly RouterPart[];
+}
+
+export interface ExposuresBlueprint {
+  /** Names end in one of these. */
+  readonly domains: readonly string[];
+  readonly balancer: 'metallb' | 'router';
+  readonly ingress: 'traefik' | 'router';
+  /** Where addresses of services come from. */
+  readonly range?: Ipv4Range;
+  /** Addresses that nothing exposed may have, and whose they are: the cluster's endpoint, appliances, machines, us. */
+  readonly taken: readonly { readonly address: Ipv4; readonly owner: string }[];
+  /** Whole names that stand for something else, and for what: "pve1.home.arpa" is host pve1. */
+  readonly reserved: readonly { readonly name: string; readonly owner: string }[];
+  /** Our own, on the address of the boot servers; absent when there is none. */
+  readonly nameServer?: { readonly port: number };
 }
 
 export interface NetbootBlueprint {

@@ -2,6 +2,7 @@
 import { cidrRange, ipv4FromNumber, ipv4ToNumber } from '../addresses/ipv4.ts';
 import { hostName, labId, rehearsalOf } from '../addresses/names.ts';
 import { invariant } from '../errors/error.ts';
+import { resolveExposures } from './resolve-exposures.ts';
 import { resolveCharts, resolveNas, resolveOutsideServices } from './resolve-services.ts';
 import type { Identity } from '../identity/identity.ts';
 import { labIdentities, machineNetwork, spareIdentities } from '../lab/lab-identities.ts';
@@ -13,6 +14,7 @@ import type {
   MachineBlueprint,
   NetworkBlueprint,
   ProxmoxBlueprint,
+  RouterBlueprint,
   SnapshotsBlueprint,
 } from './blueprint.ts';
 
@@ -36,6 +38,8 @@ export function resolveBlueprint(lab: Lab, { rehearsal }: ResolveOptions): Bluep
       httpPort: lab.netboot.httpPort,
       ...(lab.netboot.dynamic === undefined ? {} : { dynamic: lab.netboot.dynamic }),
     },
+    ...(lab.router === undefined ? {} : { router: resolveRouter(lab.router) }),
+    exposures: resolveExposures(lab),
     ...(lab.kubernetes === undefined ? {} : { cluster: resolveCluster(lab, lab.kubernetes, rehearsal) }),
     ...(lab.kubernetes === undefined ? {} : { snapshots: resolveSnapshots(lab.kubernetes) }),
     ...(lab.kubernetes === undefined ? {} : { charts: resolveCharts(lab, lab.kubernetes, rehearsal) }),
@@ -78,6 +82,10 @@ function resolveProxmox({ proxmox }: Lab): ProxmoxBlueprint {
   return { port, storage, tls: tls === 'pinned' ? { mode: 'pinned' } : { mode: 'ca', file: tls.ca } };
 }
 
+function resolveRouter({ name, address, manage }: NonNullable<Lab['router']>): RouterBlueprint {
+  return { name: hostName(name), address, manage };
+}
+
 function resolveMachine(lab: Lab, identity: Identity): MachineBlueprint {
   const pool = lab.pools[identity.pool];
   invariant(pool !== undefined, `machine ${identity.name} is of a pool of the lab`);
@@ -103,8 +111,9 @@ const dnsOffset = 10;
 
 function resolveCluster(lab: Lab, kubernetes: LabKubernetes, rehearsal: boolean): ClusterBlueprint {
   const { version, endpoint, podNetwork, pods, services, mirror } = kubernetes;
-  // A rehearsal's gateway balances it. No router of a real lab is managed yet, so there the first control plane has it.
-  const holder = rehearsal
+  // The router balances it, or a rehearsal's gateway; otherwise the first control plane has it.
+  const isBalanced = rehearsal || lab.router?.manage.includes('haproxy') === true;
+  const holder = isBalanced
     ? undefined
     : labIdentities(lab).find(({ pool }) => lab.pools[pool]?.role === 'control-plane');
   return {

@@ -40,8 +40,9 @@ function resolveBaseCharts(lab: Lab, kubernetes: LabKubernetes, rehearsal: boole
   const hasSource = !rehearsal || kubernetes.chartMirror !== undefined;
   const needed: Readonly<Record<BaseChartName, boolean>> = {
     flannel: kubernetes.podNetwork === 'flannel',
-    metallb: hasSource && machineNetwork(lab)?.network.services !== undefined,
-    traefik: hasSource,
+    // What the router does, nothing in the cluster has to.
+    metallb: hasSource && lab.exposures.balancer !== 'router' && machineNetwork(lab)?.network.services !== undefined,
+    traefik: hasSource && lab.exposures.ingress !== 'router',
     'csi-driver-nfs': hasSource && volumesExport(lab) !== undefined,
     'metrics-server': hasSource,
   };

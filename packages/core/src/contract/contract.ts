@@ -10,7 +10,20 @@ export const paths = {
   /** POST makes a new one each time. */
   clusterLogin: '/v1/cluster/login',
   clusterCertificates: '/v1/cluster/certificates',
+  exposures: '/v1/exposures',
+  /** With the name below it. */
+  why: '/v1/why',
+  routerDiff: '/v1/router/diff',
+  /** POST, because what it gives is not for everybody. */
+  routerBackup: '/v1/router/backup',
+  /** POST with `adoptRequest`. */
+  routerAdopt: '/v1/router/adopt',
+  /** POST with `restoreRequest`. */
+  routerRestore: '/v1/router/restore',
 } as const;
+
+/** Header of a request: the digest of the lab file that whoever asks has read. */
+export const labDigestHeader = 'x-labwright-lab';
 
 /** What a plan is for. Names are machines of the lab file. */
 export const intentSchema = z.discriminatedUnion('kind', [
@@ -124,6 +137,148 @@ export interface OutsideServiceStatus {
   readonly words: string | null;
 }
 
+export interface RouterStatus {
+  readonly name: string;
+  readonly address: string;
+  readonly manage: readonly string[];
+  /** Null when it does not answer. */
+  readonly version: string | null;
+  /**
+   * 'not kept': nobody keeps it, because no service runs; 'capped': written as often as an hour may have, names are live;
+   * 'held': another Labwright writes to it; 'away': it does not answer.
+   */
+  readonly standing:
+    | 'in step'
+    | 'being written'
+    | 'capped'
+    | 'held'
+    | 'failing'
+    | 'read-only'
+    | 'not managed'
+    | 'not kept'
+    | 'away';
+  readonly words: string | null;
+}
+
+/** Something exposed, or refused. */
+export interface ExposureStatus {
+  /** "Service default/web" */
+  readonly object: string;
+  /** "web.svc, www.svc"; "-" without one. */
+  readonly name: string;
+  readonly address: string;
+  /** "80, 443", "53/UDP" */
+  readonly port: string;
+  /** Where connections end: "node1:30080, node2:30080", "MetalLB". */
+  readonly endsAt: string;
+  readonly state: 'answers' | 'refused' | 'silent' | 'not tried' | 'no backend' | 'no address' | 'not exposed';
+  /** Of what is not exposed or not whole: why, and the way out. */
+  readonly words: string | null;
+}
+
+export interface ExposuresAnswer {
+  readonly asOf: number;
+  readonly exposures: readonly ExposureStatus[];
+  /** Where names, addresses and balancers are put, and how far each is. */
+  readonly ends: readonly {
+    readonly name: string;
+    readonly state: 'in step' | 'behind';
+    readonly why: string | null;
+  }[];
+  /** Absent for a lab whose router is not managed. */
+  readonly router?: RouterStatus;
+}
+
+export interface WhyAnswer {
+  readonly name: string;
+  readonly verdict: string;
+  readonly hops: readonly {
+    readonly hop: string;
+    readonly state: 'ok' | 'fails' | 'unknown';
+    readonly words: string;
+    readonly fix: string | null;
+  }[];
+}
+
+export interface RouterDifference {
+  readonly change: 'add' | 'change' | 'remove';
+  /** "unbound/hosts" */
+  readonly place: string;
+  readonly subject: string;
+}
+
+export interface RouterDiffAnswer {
+  readonly router: string;
+  readonly version: string;
+  readonly differences: readonly RouterDifference[];
+  /** Entries that stay as they are, and why. */
+  readonly conflicts: readonly { readonly place: string; readonly entry: string; readonly why: string }[];
+  /** Whether what the cluster exposes was compared as well. */
+  readonly hasExposures: boolean;
+}
+
+/** config.xml with keys and password hashes: it goes over the owner's socket and into their file, nowhere else. */
+export interface RouterBackupAnswer {
+  readonly router: string;
+  readonly version: string;
+  /** SHA-256 of the text, as the router told it. */
+  readonly hash: string;
+  readonly text: string;
+}
+
+export interface RouterAdoptAnswer {
+  readonly router: string;
+  readonly place: string;
+  /** The person's entry as it is, and as it will be. */
+  readonly before: string;
+  readonly after: string;
+  /** Whether it was done; otherwise it was only looked at. */
+  readonly isDone: boolean;
+}
+
+export const adoptRequest = z.strictObject({ name: z.string().min(1).max(253), isAgreed: z.boolean() });
+export type RouterAdoptRequest = z.infer<typeof adoptRequest>;
+
+/** A backup for a router. Names only, of its sections, settings and entries: values may be secret. */
+export interface RouterRestoreAnswer {
+  readonly router: string;
+  readonly version: string;
+  /** When the backup was made, in milliseconds since 1970 UTC; null where it does not say. */
+  readonly madeAt: number | null;
+  /** Of the configuration that is compared with the backup. */
+  readonly hash: string;
+  /** By section: what comes with the backup, becomes as it is there, and goes. */
+  readonly sections: readonly {
+    readonly section: string;
+    readonly added: readonly string[];
+    readonly changed: readonly string[];
+    readonly removed: readonly string[];
+  }[];
+  /** Sections, or parts of them, that the router takes up when it is rebooted. */
+  readonly afterReboot: readonly string[];
+  /** What its owner should know before. */
+  readonly notes: readonly string[];
+  /** What was done; absent when it was only looked at. */
+  readonly done?: {
+    /** What did not take it up at once, and why. */
+    readonly failed: Readonly<Record<string, string>>;
+    /** Sections that somebody changed in the very moment of the write. */
+    readonly slipped: readonly string[];
+    /** The router's own backup of what was there before. */
+    readonly ownBackup: string;
+  };
+}
+
+/** `agreedTo`: the hash of the configuration that a person was shown the differences to; absent: only looks. */
+export const restoreRequest = z.strictObject({
+  text: z.string().max(32 * 1024 * 1024),
+  agreedTo: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
+});
+export type RouterRestoreRequest = z.infer<typeof restoreRequest>;
+
 export interface LabStatus {
   readonly lab: string;
   readonly version: string;
@@ -135,4 +290,6 @@ export interface LabStatus {
   readonly cluster?: ClusterStatus;
   /** Those outside the cluster; absent for a lab without any. */
   readonly services?: readonly OutsideServiceStatus[];
+  /** Absent for a lab without one, or without a login for it. */
+  readonly router?: RouterStatus;
 }

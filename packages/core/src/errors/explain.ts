@@ -43,6 +43,7 @@ const groups: readonly (readonly [prefix: string, title: string])[] = [
   ['LW5', 'Plan and engine'],
   ['LW6', 'The cluster'],
   ['LW7', 'Services and network storage'],
+  ['LW8', 'The router'],
   ['LW9', 'Rehearsal'],
 ];
 

@@ -23,7 +23,7 @@ const row = (kind: ErrorKind, title: string): ErrorRow => ({ kind, title });
 /**
  * LW0xxx this program and this computer, LW1xxx the lab file, LW2xxx hypervisors, LW3xxx network boot,
  * LW4xxx images and artifacts, LW5xxx plan and engine, LW6xxx the cluster,
- * LW7xxx services and the NAS, LW9xxx rehearsal.
+ * LW7xxx services and the NAS, LW8xxx the router, LW9xxx rehearsal.
  */
 export const errorTable = {
   LW0001: row('bug', 'Labwright met a case it was not written for'),
@@ -60,6 +60,7 @@ export const errorTable = {
   LW5001: row('conflict', 'the lab has moved since this plan was made'),
   LW5002: row('refused', 'a step failed'),
   LW5003: row('conflict', 'another Labwright is changing this lab'),
+  LW5004: row('conflict', 'the Labwright that serves goes by another lab file'),
   LW6001: row('unreachable', "the cluster's API does not answer"),
   LW6002: row('denied', 'the cluster refused the login'),
   LW6003: row('denied', "the certificate at the API's address is not the cluster's"),
@@ -85,6 +86,18 @@ export const errorTable = {
   LW7005: row('refused', 'a chart does not serve this version of Kubernetes'),
   LW7006: row('refused', 'an export of a NAS cannot be mounted'),
   LW7007: row('refused', 'the exports of a NAS could not be written'),
+  LW8001: row('unreachable', 'the router does not answer'),
+  LW8002: row('denied', 'the router refused the login'),
+  LW8003: row('denied', 'the certificate of the router is not the one known'),
+  LW8004: row('refused', 'the router refused a call'),
+  LW8005: row('refused', 'the router gave an answer Labwright does not understand'),
+  LW8006: row('refused', 'this version of the router is only read'),
+  LW8007: row('conflict', "the router's configuration changed meanwhile"),
+  LW8008: row('conflict', 'something on the router stands where ours should be'),
+  LW8009: row('config', 'a name or an address cannot be given on the router'),
+  LW8010: row('refused', 'a change on the router did not hold and was taken back'),
+  LW8011: row('refused', 'the router was written to as often as an hour may have'),
+  LW8012: row('refused', 'the file is no backup that this router can be restored from'),
   LW9001: row('environment', 'the rehearsal could not start'),
   LW9002: row('usage', 'no rehearsal is running'),
   LW9003: row('usage', 'a rehearsal is already running'),

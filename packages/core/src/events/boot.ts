@@ -7,7 +7,7 @@ import type { HostName } from '../addresses/names.ts';
  *                                            └──────────┴── refused
  */
 export type BootStage =
-  /** DHCP offered it an address and a boot file. */
+  /** DHCP offered it an address and a boot file; in mode 'router', it asked the router or us for one. */
   | 'offered'
   /** The firmware fetches a boot loader (UEFI and plain PXE only; a NIC with iPXE in its ROM needs none). */
   | 'loader'

@@ -83,5 +83,10 @@ export function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
 export function isSecretPath(path: LabPath): boolean {
   const [section, part, , key] = path;
   if (section === 'kubernetes' && part === 'secrets' && key === 'data' && path.length > 4) return true;
-  return path.at(-1) === 'token' || path.at(-1) === 'password';
+  if ((section === 'proxmox' || section === 'router') && isSecretKey(part)) return true;
+  return isSecretKey(path.at(-1));
+}
+
+function isSecretKey(key: string | number | undefined): boolean {
+  return key === 'token' || key === 'password';
 }

@@ -2,6 +2,7 @@
 import { wrapText } from '../errors/wrap.ts';
 import { displayWidth, takeColumns } from '../text/width.ts';
 import { isSecretPath, type Diagnostic, type Position } from './diagnostic.ts';
+import { hideSecrets } from './hide-secrets.ts';
 
 export interface FormatOptions {
   /** Columns of the terminal; 80 suffice. */
@@ -14,7 +15,7 @@ export function formatDiagnostics(
   source: string,
   { width }: FormatOptions,
 ): string {
-  const lines = source.split(/\r?\n/);
+  const lines = source.split(/\r?\n/).map(hideSecrets);
   const columns = Math.max(width, 40);
   const blocks = diagnostics.map((diagnostic) => formatDiagnostic(diagnostic, lines, columns));
   return [...blocks, wrapText(printable(formatCount(diagnostics)), columns).join('\n')].join('\n\n') + '\n';
@@ -103,5 +104,6 @@ function printable(text: string): string {
 
 /** The same lines with the value at the position, and what follows it, as dots. */
 function hideFrom({ line, column }: Position, lines: readonly string[]): readonly string[] {
-  return lines.map((text, at) => (at === line - 1 ? `${text.slice(0, column - 1)}•••` : text));
+  // A line that ends before that place has its dots already.
+  return lines.map((text, at) => (at === line - 1 && text.length >= column ? `${text.slice(0, column - 1)}•••` : text));
 }

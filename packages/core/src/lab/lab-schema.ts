@@ -85,6 +85,9 @@ const host = z.strictObject({
   maintenance: z.boolean().default(false).meta(about('Keeps new machines off this host.')),
 });
 
+/** As Proxmox has them; anything else would be read as an option of the disk. */
+const storageName = z.string().regex(/^[a-zA-Z](?:[a-zA-Z0-9_.-]*[a-zA-Z0-9])?$/, 'this is not the name of a storage');
+
 const proxmox = z.strictObject({
   port: z.int().min(1).max(65_535).default(8006).meta(about('Port of the API.')),
   token: secretRefValue
@@ -103,8 +106,8 @@ const proxmox = z.strictObject({
     ])
     .default('pinned')
     .meta(about('pinned: fingerprints are recorded on first contact. {ca: FILE}: certificates of this authority.')),
-  storage: z.string().min(1).default('local-lvm').meta(about('Storage for disks, where a pool does not name another.')),
-  storages: z.array(z.string().min(1)).prefault([]).meta(about('Further storages that pools may name.', '[tank]')),
+  storage: storageName.default('local-lvm').meta(about('Storage for disks, where a pool does not name another.')),
+  storages: z.array(storageName).prefault([]).meta(about('Further storages that pools may name.', '[tank]')),
 });
 
 const router = z.strictObject({
@@ -113,6 +116,52 @@ const router = z.strictObject({
   address: ipv4Value.meta(about('Its address.', '10.1.0.1')),
   user: z.string().min(1).default('admin').meta(about('User to log in with.')),
   password: secretRefValue.optional().meta(about('Password of the user.', '{env: PFSENSE_PASSWORD}')),
+  manage: z
+    .array(z.enum(['dhcp', 'dns', 'haproxy']))
+    .prefault([])
+    .meta(
+      about(
+        'What Labwright sets up on it: leases of the machines, names, balancers. It changes its own entries only, and `up` takes them away when their part is taken out of this list (also the last one, while the password is still there).',
+        '[dhcp, dns, haproxy]',
+      ),
+    ),
+});
+
+const exposures = z.strictObject({
+  domains: z
+    .array(domainValue)
+    .min(1)
+    .optional()
+    .meta(
+      about('Domains that Services and Ingresses may have names in. Default: svc and the domain of the lab.', '[svc]'),
+    ),
+  balancer: z
+    .enum(['metallb', 'router'])
+    .default('metallb')
+    .meta(
+      about(
+        'Who balances Services of type LoadBalancer. router: each gets an address of the range services on the router, and HAProxy there leads to the machines.',
+      ),
+    ),
+  ingress: z
+    .enum(['traefik', 'router'])
+    .default('traefik')
+    .meta(
+      about(
+        'Who routes Ingresses without a class. router: HAProxy on the router, by host and path. Ingresses of the class labwright, which labwright serve makes, always go there.',
+      ),
+    ),
+  nameServer: z
+    .strictObject({
+      port: z.int().min(1).max(65_535).default(53).meta(about('Its port, UDP and TCP, on netboot.address.')),
+    })
+    .optional()
+    .meta(
+      about(
+        'Runs a name server for those domains. One domain override on any router that leads to it is then enough, and names never change the router. A name asked for too early is then remembered as not there for 3 s, and not for as long as the root of the Internet says.',
+        '{port: 53}',
+      ),
+    ),
 });
 
 const nas = z.strictObject({
@@ -143,7 +192,7 @@ const netboot = z.strictObject({
     .default('serve')
     .meta(
       about(
-        'serve: our DHCP server answers the machines of this file. proxy: another DHCP server gives addresses, we add the boot file. router: the router’s DHCP server names our boot file.',
+        'serve: our DHCP server answers the machines of this file. proxy: another DHCP server gives addresses, we add the boot file. router: the router’s DHCP server does both, and names our boot files; Labwright sets it up where router.manage has dhcp, and `labwright doctor` lists what to set up by hand where it has not.',
       ),
     ),
   address: ipv4Value.meta(
@@ -152,7 +201,12 @@ const netboot = z.strictObject({
   httpPort: z.int().min(1).max(65_535).default(8080).meta(about('Port that kernels and images are served on.')),
   dynamic: rangeValue
     .optional()
-    .meta(about('Leases for machines that are not in this file. Without it they get no answer.', '10.1.2.0-10.1.2.99')),
+    .meta(
+      about(
+        'Leases for machines that are not in this file, in mode serve. Without it they get no answer.',
+        '10.1.2.0-10.1.2.99',
+      ),
+    ),
 });
 
 const ssh = z.strictObject({
@@ -247,7 +301,7 @@ const disk = z
     diskSizeValue.transform((size): { size: GiB; storage?: string | undefined } => ({ size })),
     z.strictObject({
       size: diskSizeValue.meta(about('Size of the disk.', '20GiB')),
-      storage: z.string().min(1).optional().meta(about('Storage it is made on. Default: proxmox.storage.')),
+      storage: storageName.optional().meta(about('Storage it is made on. Default: proxmox.storage.')),
     }),
   ])
   .meta(about('Size of the disk, or {size, storage} for another storage than proxmox.storage.', '20GiB'));
@@ -328,15 +382,22 @@ const identity = z.strictObject({
     ),
 });
 
+/** The key itself by mistake, where its file should stand. */
+const keyFile = z
+  .string()
+  .min(1)
+  .regex(
+    /^(?!\s*AGE-SECRET-KEY-|-----BEGIN )/i,
+    'this is the identity itself; put it into a file of mode 0600 and name that',
+  );
+
 const secrets = z.strictObject({
   file: z
     .string()
     .min(1)
     .default('secrets.age')
     .meta(about('age-encrypted YAML or JSON file with the secrets named by {age: KEY}.')),
-  identityFile: z
-    .string()
-    .min(1)
+  identityFile: keyFile
     .optional()
     .meta(
       about('File with the age identity that opens it (mode 0600). Default: the systemd credential labwright-age.'),
@@ -353,6 +414,9 @@ export const labSchema = z.strictObject({
   hosts: byName(host).meta(about('Proxmox hosts, by their name in the Proxmox cluster.')),
   proxmox: proxmox.meta(about('Access to Proxmox.')),
   router: router.optional().meta(about('The router.')),
+  exposures: exposures
+    .prefault({})
+    .meta(about('How what runs in the cluster is reached from the house: names, addresses, balancers.')),
   nas: byName(nas).default({}).meta(about('Network storage, by name.')),
   switches: byName(networkSwitch).default({}).meta(about('Switches, by name.')),
   accessPoints: byName(accessPoint).default({}).meta(about('Wireless access points, by name.')),

@@ -1,4 +1,5 @@
 // Reads a lab file from disk.
+import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { LabwrightError } from '../errors/error.ts';
@@ -13,6 +14,8 @@ export interface LabFile extends ParsedLab {
   /** Absolute; relative paths in the file start here. */
   readonly directory: string;
   readonly source: string;
+  /** Of what the file says, whatever its layout and comments: the same for everyone who reads it with this version of Labwright. */
+  readonly digest: string;
 }
 
 /** LW1002 with the diagnostics themselves, for a caller that renders them at its own width; `log` has them at 80 columns. */
@@ -42,7 +45,8 @@ export async function readLab(path: string, shownAs: string = path): Promise<Lab
   const source = await readSource(shownAs, absolute);
   const parsed = parseLab(source, shownAs);
   if (parsed.lab === undefined) throw new LabFileError(parsed.diagnostics, source);
-  return { ...parsed, path: absolute, directory: dirname(absolute), source };
+  const digest = createHash('sha256').update(JSON.stringify(parsed.lab)).digest('hex');
+  return { ...parsed, path: absolute, directory: dirname(absolute), source, digest };
 }
 
 async function readSource(path: string, absolute: string): Promise<string> {

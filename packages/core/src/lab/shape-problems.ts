@@ -14,10 +14,23 @@ interface Surroundings {
 }
 
 export function shapeProblems(issues: readonly Issue[], surroundings: Surroundings): ShapeProblem[] {
-  const problems = issues.flatMap((issue) => problemsOf(issue, issue.path as LabPath, surroundings));
+  const problems = issues
+    .filter((issue) => !isOverruled(issue, issues))
+    .flatMap((issue) => problemsOf(issue, issue.path as LabPath, surroundings));
   // A misspelt key is not missing as well.
   const meant = new Set(problems.flatMap(({ meansKey }) => (meansKey === undefined ? [] : [formatPath(meansKey)])));
   return problems.filter(({ lacksKey }) => lacksKey === undefined || !meant.has(formatPath(lacksKey)));
+}
+
+/** Any whole number has limits of its own; where ours are told, they say nothing more. */
+function isOverruled(issue: Issue, issues: readonly Issue[]): boolean {
+  if (issue.code !== 'too_big' && issue.code !== 'too_small') return false;
+  const limit = issue.code === 'too_big' ? issue.maximum : -Number(issue.minimum);
+  if (limit !== Number.MAX_SAFE_INTEGER) return false;
+  const at = formatPath(issue.path as LabPath);
+  return issues.some(
+    (other) => other !== issue && other.code === issue.code && formatPath(other.path as LabPath) === at,
+  );
 }
 
 interface ShapeProblem extends Problem {
@@ -43,6 +56,15 @@ function unknownKey(path: LabPath, key: string, schema: JsonSchema): ShapeProble
   const known = schemasAt(schema, path).flatMap((form) => Object.keys(form.properties ?? {}));
   const nearest = nearestName(key, known);
   const where = path.length === 0 ? 'a lab file' : formatPath(path);
+  // `{hunter2}` is a map with that key.
+  if (isSecretPath(path)) {
+    return {
+      path,
+      part: 'key',
+      message: `${where} has a key that it cannot have`,
+      fix: `the keys are ${known.join(', ')}`,
+    };
+  }
   return {
     path: [...path, key],
     part: 'key',

@@ -3,11 +3,20 @@ import { request, type IncomingMessage } from 'node:http';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import {
+  labDigestHeader,
   paths,
   type CertificatesStatus,
   type ClusterLoginAnswer,
+  type ExposuresAnswer,
   type Intent,
   type LabStatus,
+  type RouterAdoptAnswer,
+  type RouterAdoptRequest,
+  type RouterBackupAnswer,
+  type RouterDiffAnswer,
+  type RouterRestoreAnswer,
+  type RouterRestoreRequest,
+  type WhyAnswer,
 } from '@labwright/core/contract/contract';
 import { LabwrightError, type ErrorJson } from '@labwright/core/errors/error';
 import type { LabEvent } from '@labwright/core/events/event';
@@ -31,14 +40,27 @@ export interface LabClient {
   /** A new login for a person, with its private key. Throws LW0002 when there is no cluster. */
   clusterLogin(signal: AbortSignal): Promise<ClusterLoginAnswer>;
   clusterCertificates(signal: AbortSignal): Promise<CertificatesStatus>;
+  exposures(signal: AbortSignal): Promise<ExposuresAnswer>;
+  why(name: string, signal: AbortSignal): Promise<WhyAnswer>;
+  routerDiff(signal: AbortSignal): Promise<RouterDiffAnswer>;
+  routerBackup(signal: AbortSignal): Promise<RouterBackupAnswer>;
+  /** Only looks unless it is agreed to. Throws LW0002 for a name that no entry in the way has. */
+  routerAdopt(request: RouterAdoptRequest, signal: AbortSignal): Promise<RouterAdoptAnswer>;
+  /** Only looks unless it is agreed to. Throws LW8012 for a file that is no backup for this router. */
+  routerRestore(request: RouterRestoreRequest, signal: AbortSignal): Promise<RouterRestoreAnswer>;
   run(run: RemoteRun): Promise<{ readonly outcome: string; readonly errors: readonly ErrorJson[] }>;
 }
 
-/** Throws LW0009 when nobody answers on the socket, and whatever the other end threw. */
-export function makeLabClient(socketPath: string): LabClient {
+/**
+ * With the digest of the lab file that was read, the other end answers by that file or says why it cannot. Throws LW0009 when
+ * nobody answers on the socket, and whatever the other end threw.
+ */
+export function makeLabClient(socketPath: string, labDigest?: string): LabClient {
+  const send = async (method: string, path: string, body: string | undefined, signal: AbortSignal) =>
+    await sendTo(socketPath, { method, path, body, labDigest }, signal);
   const ask = async <Result>(method: string, path: string, body: unknown, signal: AbortSignal): Promise<Result> => {
     const sent = body === undefined ? undefined : JSON.stringify(body);
-    const answer = await send(socketPath, method, path, sent, signal);
+    const answer = await send(method, path, sent, signal);
     const text = await readText(answer);
     const json = JSON.parse(text) as unknown;
     if (answer.statusCode === 200) return json as Result;
@@ -52,12 +74,20 @@ export function makeLabClient(socketPath: string): LabClient {
     clusterLogin: async (signal) => await ask<ClusterLoginAnswer>('POST', paths.clusterLogin, {}, signal),
     clusterCertificates: async (signal) =>
       await ask<CertificatesStatus>('GET', paths.clusterCertificates, undefined, signal),
+    exposures: async (signal) => await ask<ExposuresAnswer>('GET', paths.exposures, undefined, signal),
+    why: async (name, signal) =>
+      await ask<WhyAnswer>('GET', `${paths.why}/${encodeURIComponent(name)}`, undefined, signal),
+    routerDiff: async (signal) => await ask<RouterDiffAnswer>('GET', paths.routerDiff, undefined, signal),
+    routerBackup: async (signal) => await ask<RouterBackupAnswer>('POST', paths.routerBackup, {}, signal),
+    routerAdopt: async (request, signal) => await ask<RouterAdoptAnswer>('POST', paths.routerAdopt, request, signal),
+    routerRestore: async (request, signal) =>
+      await ask<RouterRestoreAnswer>('POST', paths.routerRestore, request, signal),
     run: async ({ planId, ticket, emit, interrupt, signal }) => {
       const path = `${paths.runs}/${ticket}`;
       const body = JSON.stringify({ plan: planId });
-      const answer = await send(socketPath, 'POST', path, body, signal);
+      const answer = await send('POST', path, body, signal);
       const passOn = (): void => {
-        send(socketPath, 'DELETE', path, undefined, signal).then(
+        send('DELETE', path, undefined, signal).then(
           (reply) => reply.resume(),
           () => undefined, // The other end is gone; the stream of the run says so.
         );
@@ -90,15 +120,23 @@ function isBroken(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
 }
 
-async function send(
+interface Asked {
+  readonly method: string;
+  readonly path: string;
+  readonly body: string | undefined;
+  readonly labDigest: string | undefined;
+}
+
+async function sendTo(
   socketPath: string,
-  method: string,
-  path: string,
-  body: string | undefined,
+  { method, path, body, labDigest }: Asked,
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
   return await new Promise<IncomingMessage>((resolve, reject) => {
-    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+    const headers = {
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(labDigest === undefined ? {} : { [labDigestHeader]: labDigest }),
+    };
     const outgoing = request({ socketPath, method, path, headers, signal, agent: false }, resolve);
     outgoing.once('error', (error) => reject(signal.aborted ? error : unreachable(socketPath, error.message, error)));
     outgoing.end(body);

@@ -1,14 +1,26 @@
 // The API on a Unix socket that only its owner may use: a command's way to the Labwright that runs. Runs stream their
 // events as JSON lines; a client that hangs up in the middle interrupts nothing: its run goes on here.
-import { intentSchema, paths, runRequest } from '@labwright/core/contract/contract';
+import {
+  adoptRequest,
+  intentSchema,
+  labDigestHeader,
+  paths,
+  restoreRequest,
+  runRequest,
+} from '@labwright/core/contract/contract';
 import { asLabwrightError, LabwrightError, type ErrorJson } from '@labwright/core/errors/error';
 import type { LabEvent } from '@labwright/core/events/event';
 import type { Log } from '@labwright/core/ports/log';
-import { Hono } from 'hono';
+import { Hono, type Context } from 'hono';
 import { stream } from 'hono/streaming';
 import type { ClusterArea } from '../cluster/cluster-area.ts';
 import type { EventBus } from '../event-bus.ts';
-import type { LabService } from '../lab-service.ts';
+import type { ExposuresArea } from '../exposures/exposures-area.ts';
+import type { OpenLab } from '../open-lab.ts';
+import type { RouterArea } from '../router/router-area.ts';
+import { adoptEntry, backUpRouter, diffRouter } from '../router/router-questions.ts';
+import { restoreRouter } from '../router/router-restore.ts';
+import type { LabRequest, ServedLab } from '../served-lab.ts';
 
 /** The last line of a run's stream. */
 export type RunEnd =
@@ -16,15 +28,13 @@ export type RunEnd =
   | { readonly type: 'error'; readonly error: ErrorJson };
 
 export interface ApiOptions {
-  readonly service: LabService;
-  /** Absent for a lab without one. */
-  readonly cluster?: ClusterArea;
+  readonly lab: ServedLab;
   readonly bus: EventBus;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
 
-export function makeApi({ service, cluster, bus, log, signal }: ApiOptions): Hono {
+export function makeApi({ lab, bus, log, signal }: ApiOptions): Hono {
   const api = new Hono();
   // The interrupts of runs under way, by the client's own name for its run.
   const interrupts = new Map<string, AbortController>();
@@ -36,14 +46,26 @@ export function makeApi({ service, cluster, bus, log, signal }: ApiOptions): Hon
     log[level]('a request failed', { code: error.code, what: error.message, path: context.req.path });
     return context.json(error.toJSON(), error.kind === 'usage' ? 400 : 500);
   });
-  api.get(paths.status, async (context) => context.json(await service.status(context.req.raw.signal)));
+  const use = async <Result>(
+    context: Context,
+    purpose: LabRequest['purpose'],
+    work: (open: OpenLab, signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> =>
+    await lab.use({ digest: context.req.header(labDigestHeader), purpose }, (open) =>
+      work(open, context.req.raw.signal),
+    );
+  api.get(paths.status, async (context) =>
+    context.json(await use(context, 'look', ({ service }, given) => service.status(given))),
+  );
   api.post(paths.plan, async (context) => {
     const intent = intentSchema.safeParse(await context.req.json().catch(() => undefined));
     if (!intent.success) throw new LabwrightError('LW0002', { what: 'the request to plan has not the expected form' });
-    return context.json(await service.plan(intent.data, context.req.raw.signal));
+    return context.json(await use(context, 'act', ({ service }, given) => service.plan(intent.data, given)));
   });
-  api.get(`${paths.plan}/:id`, (context) => context.json(service.getSavedPlan(context.req.param('id'))));
-  const getCluster = (): ClusterArea => {
+  api.get(`${paths.plan}/:id`, async (context) =>
+    context.json(await use(context, 'look', async ({ service }) => service.getSavedPlan(context.req.param('id')))),
+  );
+  const clusterOf = ({ cluster }: OpenLab): ClusterArea => {
     if (cluster !== undefined) return cluster;
     throw new LabwrightError('LW0002', {
       what: 'this lab has no cluster',
@@ -51,10 +73,58 @@ export function makeApi({ service, cluster, bus, log, signal }: ApiOptions): Hon
       fix: ['labwright config show --resolved'],
     });
   };
-  api.post(paths.clusterLogin, async (context) => context.json(await getCluster().makeLogin(context.req.raw.signal)));
-  api.get(paths.clusterCertificates, async (context) =>
-    context.json(await getCluster().certificates(context.req.raw.signal)),
+  api.post(paths.clusterLogin, async (context) =>
+    context.json(await use(context, 'look', (open, given) => clusterOf(open).makeLogin(given))),
   );
+  api.get(paths.clusterCertificates, async (context) =>
+    context.json(await use(context, 'look', (open, given) => clusterOf(open).certificates(given))),
+  );
+  const routerOf = ({ router }: OpenLab): RouterArea => {
+    if (router !== undefined) return router;
+    throw new LabwrightError('LW0002', {
+      what: 'Labwright manages no router of this lab',
+      why: 'its lab file has no section router, or no password for it that can be read',
+      fix: ['router: { kind: pfsense, address: …, password: { env: PFSENSE_PASSWORD }, manage: [dns] }'],
+    });
+  };
+  const exposuresOf = ({ exposures }: OpenLab): ExposuresArea => {
+    if (exposures !== undefined) return exposures;
+    throw new LabwrightError('LW0002', {
+      what: 'this lab has no cluster, so nothing is exposed',
+      why: 'its lab file has no section kubernetes',
+      fix: ['labwright config show --resolved'],
+    });
+  };
+  api.get(paths.exposures, async (context) =>
+    context.json(await use(context, 'look', (open, given) => exposuresOf(open).list(given))),
+  );
+  api.get(`${paths.why}/:name`, async (context) =>
+    context.json(await use(context, 'look', (open, given) => exposuresOf(open).why(context.req.param('name'), given))),
+  );
+  api.get(paths.routerDiff, async (context) =>
+    context.json(await use(context, 'look', (open, given) => diffRouter(routerOf(open), given))),
+  );
+  api.post(paths.routerBackup, async (context) =>
+    context.json(await use(context, 'look', (open, given) => backUpRouter(routerOf(open), given))),
+  );
+  api.post(paths.routerAdopt, async (context) => {
+    const request = adoptRequest.safeParse(await context.req.json().catch(() => undefined));
+    if (!request.success)
+      throw new LabwrightError('LW0002', { what: 'the request to adopt has not the expected form' });
+    return context.json(await use(context, 'act', (open, given) => adoptEntry(routerOf(open), request.data, given)));
+  });
+  api.post(paths.routerRestore, async (context) => {
+    const request = restoreRequest.safeParse(await context.req.json().catch(() => undefined));
+    if (!request.success)
+      throw new LabwrightError('LW0002', { what: 'the request to restore has not the expected form' });
+    return context.json(
+      await use(context, 'act', async (open, given) => {
+        // A run waits for what it put on the router, and its plan was made for the router as it was.
+        if (request.data.agreedTo !== undefined) open.service.assertNoRun();
+        return await restoreRouter(routerOf(open), request.data, given);
+      }),
+    );
+  });
   api.post(`${paths.runs}/:ticket`, async (context) => {
     const request = runRequest.safeParse(await context.req.json().catch(() => undefined));
     if (!request.success) throw new LabwrightError('LW0002', { what: 'the request to run has not the expected form' });
@@ -65,12 +135,10 @@ export function makeApi({ service, cluster, bus, log, signal }: ApiOptions): Hon
     return stream(context, async (out) => {
       const write = (value: LabEvent | RunEnd): void => void out.write(`${JSON.stringify(value)}\n`);
       try {
-        const result = await service.run({
-          planId: request.data.plan,
-          emit: write,
-          interrupt: interrupt.signal,
-          signal,
-        });
+        // Not the client's signal: a run goes on when whoever asked for it hangs up.
+        const result = await use(context, 'act', ({ service }) =>
+          service.run({ planId: request.data.plan, by: 'person', emit: write, interrupt: interrupt.signal, signal }),
+        );
         write({ type: 'end', outcome: result.outcome, errors: result.failures.map(({ error }) => error.toJSON()) });
       } catch (thrown) {
         write({ type: 'error', error: asLabwrightError(thrown).toJSON() });

@@ -25,11 +25,14 @@ export async function isServed(socket: string): Promise<boolean> {
 
 /** Throws LW5003. */
 export async function assertNobodyServes(socket: string): Promise<void> {
-  if (!(await isServed(socket))) return;
-  throw new LabwrightError('LW5003', {
+  if (await isServed(socket)) throw servedError(socket);
+}
+
+export function servedError(socket: string): LabwrightError {
+  return new LabwrightError('LW5003', {
     what: 'another Labwright works on this lab already',
     where: { socket },
-    fix: ['use it: the commands find it by themselves', 'or end it first'],
+    fix: ['give the command again: it finds the other one by itself', 'or end that one first'],
   });
 }
 

@@ -83,6 +83,8 @@ export interface ClusterReach {
   readonly vault: PkiVault;
   readonly openShell: OpenShell;
   connect(pki: ClusterPki): Promise<ClusterConnection>;
+  /** For what follows the cluster for as long as this process runs. */
+  connectLasting(pki: ClusterPki): Promise<ClusterConnection>;
 }
 
 const shellMs = 20_000;
@@ -132,7 +134,7 @@ export function makeClusterArea(options: ClusterAreaOptions): ClusterArea {
     }),
     observe,
     plan: ({ facts, keys }, others, effective) => planCluster(effective, { facts, keys, others }),
-    reach: { vault, openShell, connect },
+    reach: { vault, openShell, connect, connectLasting: async (pki) => await login.connectLasting(pki) },
     status: async (hypervisors, signal) => formatStatus(options, (await observe(hypervisors, signal)).facts),
     makeLogin: async (signal) => {
       const pki = await vault.read(signal);

@@ -91,7 +91,7 @@ describe('a lab with a cluster', () => {
       blueprint: blueprint.cluster,
       area: {
         observe: async () => await Promise.resolve(silent),
-        reach: { vault, openShell: () => noKeys, connect: noKeys },
+        reach: { vault, openShell: () => noKeys, connect: noKeys, connectLasting: noKeys },
       },
       sources: {
         directory: '/nowhere',

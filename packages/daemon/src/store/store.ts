@@ -1,4 +1,4 @@
-// The store: history, what machines reported, pinned certificates, saved plans. The lab itself is on the appliances, so
+// The store: history, what machines reported, pinned certificates, saved plans, caches. The lab itself is on the appliances, so
 // losing this file loses no machine.
 import { chmodSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
@@ -19,6 +19,7 @@ const schema = `
   );
   CREATE TABLE IF NOT EXISTS pin (host TEXT PRIMARY KEY, fingerprint TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS plan (id TEXT PRIMARY KEY, as_of INTEGER NOT NULL, body TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS cache (key TEXT PRIMARY KEY, at INTEGER NOT NULL, body TEXT NOT NULL);
 `;
 
 export interface Store extends Journal {
@@ -36,7 +37,18 @@ export interface Store extends Journal {
   };
   savePlan(plan: Plan): void;
   findPlan(id: string): Plan | undefined;
+  /** What is known anew in a while; whoever reads it checks its form and its age. */
+  readonly caches: {
+    get(key: string): Cached | undefined;
+    set(key: string, cached: Cached): void;
+  };
   close(): void;
+}
+
+export interface Cached {
+  /** Milliseconds since 1970 UTC. */
+  readonly at: number;
+  readonly text: string;
 }
 
 /** Opens or makes the file, readable by its owner only. Throws LW0005. */
@@ -74,6 +86,8 @@ export function openStore(path: string): Store {
   );
   const upsertPlan = statement('INSERT OR REPLACE INTO plan (id, as_of, body) VALUES (?, ?, ?)');
   const selectPlan = statement('SELECT body FROM plan WHERE id = ?');
+  const upsertCached = statement('INSERT OR REPLACE INTO cache (key, at, body) VALUES (?, ?, ?)');
+  const selectCached = statement('SELECT at, body FROM cache WHERE key = ?');
 
   return {
     append: async (event: LabEvent) => {
@@ -100,6 +114,13 @@ export function openStore(path: string): Store {
     findPlan: (id) => {
       const row = selectPlan.get(id);
       return row === undefined ? undefined : (JSON.parse(String(row['body'])) as Plan);
+    },
+    caches: {
+      get: (key) => {
+        const row = selectCached.get(key);
+        return row === undefined ? undefined : { at: Number(row['at']), text: String(row['body']) };
+      },
+      set: (key, { at, text }) => void upsertCached.run(key, at, text),
     },
     close: () => database.close(),
   };

@@ -7,7 +7,7 @@ import type { GuestRow } from './calls/cluster.ts';
 import { type Attempt, type ProxmoxConnection, backOffMs } from './connection.ts';
 import { type OwnVm, fetchGuest, fetchOwnVm, fetchRunningTasks } from './find-vm.ts';
 import { type TaskProgress, type TaskResult, followTask } from './task.ts';
-import type { Upid } from './upid.ts';
+import { type Upid, isConsole } from './upid.ts';
 
 /** Which VM, and whose it has to be. */
 export interface VmTarget {
@@ -119,8 +119,7 @@ async function followRunning(
 ): Promise<void> {
   const { vmId } = target;
   const running = await fetchRunningTasks(connection, { node, vmid: vmId }, options.signal);
-  // A console somebody keeps open is a task as well, and never in the way.
-  const tasks = running.filter((upid) => !/^(vnc|spice|term)/.test(upid.type));
+  const tasks = running.filter((upid) => !isConsole(upid));
   // Nobody should wait an hour for the backup of a VM only to hear that it is not ours.
   if (tasks.length > 0 && lock !== 'create') await fetchOwnVm(connection, target, options.signal);
   for (const upid of tasks) {

@@ -271,6 +271,22 @@ describe('what passes by itself', () => {
     expect(pve.requests.length).toBe(5);
   });
 
+  it('ends after a bounded time with a host that takes long over each', async () => {
+    const clock = makeClock();
+    const pve = await peer(() => {
+      clock.advance(40_000);
+      return { status: 596, reason: 'Connection timed out', body: '' };
+    });
+    const error = await failure(connect([pve], { clock }).request(versionCall(), { signal }));
+    expect([error.code, pve.requests.length]).toEqual(['LW2001', 2]);
+  });
+
+  it('an error of silence says where was asked', async () => {
+    const pve = await peer(() => 'hang up');
+    const error = await failure(connect([pve]).request(versionCall(), { signal }));
+    expect(error.fix[0]).toMatch(/open https:\/\/127\.0\.0\.1:\d+ in a browser$/);
+  });
+
   it('a read whose kept connection the peer was closing is asked again without a pause', async () => {
     const pve = await peer(() => (pve.requests.length === 2 ? 'hang up' : version));
     const clock = makeClock();

@@ -60,12 +60,16 @@ export interface ConnectOptions {
 /** Pauses between tries. Together 15.5 s, longer than the 10 s a node waits for its own locks. */
 export const backOffMs: readonly number[] = [500, 1_000, 2_000, 4_000, 8_000];
 
+/** A host that takes calls and never answers them is asked no further after this time. */
+const patienceMs = 75_000;
+
 /** Opens nothing yet: the first call connects. */
 export function connectProxmox(options: ConnectOptions): ProxmoxConnection {
   const { clock, log, answerTimeoutMs = 40_000, connectTimeoutMs = 5_000 } = options;
   invariant(options.hosts.length > 0, 'a connection has a host to talk to');
   const identification = { tls: options.tls, expect: options.expect, connectTimeoutMs, log };
   const transports = options.hosts.map((host) => openTransport(host, identification, { answerMs: answerTimeoutMs }));
+  const urls = new Map(options.hosts.map(({ name, address, port }) => [name, `https://${address}:${port}`]));
   /** The host that answered last comes first. */
   let preferred = 0;
   /** Set by the first refused login; from then on nothing is sent. */
@@ -109,7 +113,7 @@ export function connectProxmox(options: ConnectOptions): ProxmoxConnection {
     if ('tried' in spoken) {
       return {
         kind: 'failed',
-        error: silenceError(call, spoken.tried),
+        error: silenceError(call, spoken.tried, urls),
         outcome: spoken.sent ? 'uncertain' : 'passing',
       };
     }
@@ -169,12 +173,14 @@ export function connectProxmox(options: ConnectOptions): ProxmoxConnection {
     tries: number,
     once: () => Promise<Attempt<Result>>,
   ): Promise<Result> => {
+    const startedAt = clock.monotonic();
     for (let count = 1; ; count += 1) {
       const result = await once();
       if (result.kind === 'done') return result.value;
       const again = result.outcome === 'passing' || (result.outcome === 'uncertain' && call.repeat === 'safe');
       const pauseMs = backOffMs[count - 1];
-      if (!again || count >= tries || pauseMs === undefined) throw result.error;
+      const isOver = count >= tries || clock.monotonic() - startedAt > patienceMs;
+      if (!again || isOver || pauseMs === undefined) throw result.error;
       log.debug('a Proxmox call is asked again', {
         call: formatCallName(call),
         try: count + 1,

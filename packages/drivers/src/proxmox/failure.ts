@@ -73,15 +73,20 @@ function adviceFor(why: string, call: Call): readonly string[] {
   return [`see Proxmox's own log on ${node}: journalctl -u pvedaemon -u pveproxy`];
 }
 
-/** Nobody answered; `tried` has the reason for each host, in the order they were asked. */
-export function silenceError(call: Call, tried: ReadonlyMap<string, string>): LabwrightError {
+/** Nobody answered; `tried` has the reason for each host, in the order they were asked, and `urls` where each was asked. */
+export function silenceError(
+  call: Call,
+  tried: ReadonlyMap<string, string>,
+  urls: ReadonlyMap<string, string>,
+): LabwrightError {
   const hosts = [...tried.keys()].join(', ');
+  const [first = ''] = tried.keys();
   return new LabwrightError('LW2001', {
     what: tried.size === 1 ? `Proxmox host ${hosts} does not answer` : `no Proxmox host answers (asked ${hosts})`,
     where: { call: formatCallName(call) },
     why: [...tried].map(([host, reason]) => `${host}: ${reason}`).join('; '),
     fix: [
-      'check that a host is up and reachable: ping it, and open https://ADDRESS:8006 in a browser',
+      `check that ${tried.size === 1 ? 'it' : 'a host'} is up and reachable: open ${urls.get(first) ?? 'it'} in a browser`,
       'check hosts.NAME.address and proxmox.port in the lab file',
     ],
   });

@@ -1,6 +1,7 @@
 // The storages of a host: how much room they have, and which queue work on one belongs into.
-import { storagesCall } from './calls/cluster.ts';
+import { disksCall, storagesCall } from './calls/cluster.ts';
 import type { ProxmoxConnection } from './connection.ts';
+import type { OwnVm } from './find-vm.ts';
 
 export interface Storage {
   readonly name: string;
@@ -32,6 +33,19 @@ async function fetchStorages(
     totalGiB: (row.total ?? 0) / 1024 ** 3,
     freeGiB: (row.avail ?? 0) / 1024 ** 3,
   }));
+}
+
+/** Whether the VM's firmware starts with what it knew: false when that was on a disk that is gone. BIOS keeps nothing. */
+export async function hasFirmwareVariables(
+  connection: ProxmoxConnection,
+  { node, vmid, config }: OwnVm,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const volume = config.firmwareVolume;
+  if (volume === undefined) return config.firmware === 'bios';
+  const [storage = ''] = volume.split(':');
+  const rows = await connection.request(disksCall(node, storage, vmid), { signal });
+  return rows.some(({ volid }) => volid === volume);
 }
 
 const sharing = new WeakMap<ProxmoxConnection, Map<string, boolean>>();

@@ -20,6 +20,9 @@ export function parseUpid(text: string): Upid | undefined {
   return { text, node, type, id };
 }
 
+/** A console that somebody keeps open is a task as well, and never in the way of anything. */
+export const isConsole = ({ type }: Upid): boolean => /^(vnc|spice|term)/.test(type);
+
 /** A task's UPID in an answer. */
 export const upidResult = z.string().transform((text, context): Upid => {
   const upid = parseUpid(text);

@@ -79,6 +79,13 @@ function parseBootFirst(boot: string | undefined): BootFirst {
   return order.startsWith('net') ? 'network' : 'disk';
 }
 
+export interface NewDisk {
+  readonly storage: string;
+  readonly diskGiB: number;
+  /** 'lost': the variables of its UEFI firmware went with the former disk, and are made anew. */
+  readonly firmwareVariables: 'kept' | 'lost';
+}
+
 /** Changes to a machine that is there; what is absent stays as it is. */
 export interface VmUpdate {
   readonly cores?: number;
@@ -88,7 +95,7 @@ export interface VmUpdate {
   readonly startWithHost?: boolean;
   readonly bootFirst?: BootFirst;
   /** An empty disk in place of the one it has; what was on that is no longer reached by the machine. */
-  readonly newDisk?: { readonly storage: string; readonly diskGiB: number };
+  readonly newDisk?: NewDisk;
   /** 'none' takes the order away. */
   readonly startOrder?: number | 'none';
 }
@@ -106,7 +113,10 @@ export function formatVmUpdate(update: VmUpdate): Parameters {
   if (update.identity !== undefined) parameters['smbios1'] = formatSmbios(update.identity);
   if (update.startWithHost !== undefined) parameters['onboot'] = update.startWithHost;
   if (update.bootFirst !== undefined) parameters['boot'] = formatBoot(update.bootFirst);
-  if (update.newDisk !== undefined) parameters['scsi0'] = formatNewDisk(update.newDisk);
+  if (update.newDisk !== undefined) {
+    parameters['scsi0'] = formatNewDisk(update.newDisk);
+    if (update.newDisk.firmwareVariables === 'lost') parameters['efidisk0'] = formatVariableStore(update.newDisk);
+  }
   if (update.startOrder === 'none') parameters['delete'] = 'startup';
   else if (update.startOrder !== undefined) parameters['startup'] = `order=${update.startOrder}`;
   return parameters;
@@ -132,12 +142,16 @@ function formatNet({ mac, bridge, vlan }: VmSpec): string {
 
 function formatFirmware({ firmware, storage }: VmSpec): Parameters {
   if (firmware === 'bios') return { bios: 'seabios' };
+  return { bios: 'ovmf', efidisk0: formatVariableStore({ storage }) };
+}
+
+function formatVariableStore({ storage }: { readonly storage: string }): string {
   // The size is ignored, the default efitype is the old 2m, and enrolled keys would turn Secure Boot on: our loader is unsigned.
-  const efidisk = new Map([
+  const properties = new Map([
     ['efitype', '4m'],
     ['pre-enrolled-keys', '0'],
   ]);
-  return { bios: 'ovmf', efidisk0: formatPropertyString({ first: `${storage}:1`, properties: efidisk }) };
+  return formatPropertyString({ first: `${storage}:1`, properties });
 }
 
 function formatSmbios({ uuid, phoneHomeKey }: SmbiosIdentity): Secret {
@@ -165,6 +179,7 @@ export const rawVmConfig = z.looseObject({
   startup: z.string().optional(),
   onboot: looseBoolean.optional(),
   scsi0: z.string().optional(),
+  efidisk0: z.string().optional(),
 });
 type RawVmConfig = z.infer<typeof rawVmConfig>;
 
@@ -183,6 +198,8 @@ export interface VmConfig {
   readonly storage?: string;
   /** "local-lvm:vm-101-disk-0": scsi0 as its storage lists it. */
   readonly volume?: string;
+  /** "local-lvm:vm-101-disk-0": the variables of UEFI firmware. */
+  readonly firmwareVolume?: string;
   readonly macs: readonly Mac[];
   readonly firmware: Firmware;
   readonly bootFirst: BootFirst;
@@ -195,6 +212,7 @@ export interface VmConfig {
 export function parseVmConfig(raw: RawVmConfig): VmConfig {
   const disk = parsePropertyString(raw.scsi0 ?? '');
   const storage = disk?.first?.split(':')[0];
+  const firmwareVolume = parsePropertyString(raw.efidisk0 ?? '')?.first;
   const startOrder = parseStartOrder(raw.startup);
   return {
     digest: raw.digest,
@@ -207,6 +225,7 @@ export function parseVmConfig(raw: RawVmConfig): VmConfig {
     diskGiB: parseSizeGiB(disk?.properties.get('size') ?? '') ?? 0,
     ...(storage === undefined ? {} : { storage }),
     ...(disk?.first === undefined ? {} : { volume: disk.first }),
+    ...(firmwareVolume === undefined ? {} : { firmwareVolume }),
     macs: parseMacs(raw),
     firmware: raw.bios === 'ovmf' ? 'uefi' : 'bios',
     bootFirst: parseBootFirst(raw.boot),

@@ -28,7 +28,10 @@ export async function runFromRoot(
   );
 }
 
-/** The programs and every library they load, each at its path in the root, links resolved. Programs may be static or scripts. */
+/**
+ * The programs and every library they load, each at its path in the root, links resolved. Programs may be static or scripts, or
+ * libraries (".so") that others open by name.
+ */
 export async function readProgramsWithLibraries(
   root: string,
   programs: readonly string[],
@@ -61,9 +64,8 @@ export async function readEntry(root: string, path: string, as: string = path): 
 }
 
 async function listLibraries(root: string, program: string, signal: AbortSignal): Promise<readonly string[]> {
-  const head = await readFile(join(root, program));
-  // A static program names no interpreter.
-  if (!head.includes(`${loader}\0`)) return [];
+  // A library never names an interpreter, a static program does not either.
+  if (!program.endsWith('.so') && !(await readFile(join(root, program))).includes(`${loader}\0`)) return [];
   const listed = await runOrFail(
     {
       program: join(root, loader),

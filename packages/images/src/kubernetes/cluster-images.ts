@@ -17,7 +17,7 @@ import { pullImage } from './registry-pull.ts';
 import type { KubernetesRelease } from './release.ts';
 
 /** Changes whenever the way the images are packed does. */
-const recipe = 1;
+const recipe = 2;
 
 /** Whole names, in the order kubeadm lists them. */
 export interface ClusterImageNames {
@@ -194,23 +194,19 @@ const packetFilterNames = ['iptables', 'iptables-save', 'iptables-restore'].flat
 const extensions = '/usr/lib/x86_64-linux-gnu/xtables';
 
 /** iptables and conntrack of the machines themselves: two kinds of iptables on one machine do not see each other's rules. */
-async function readPacketFilter(node: string, signal: AbortSignal): Promise<readonly ImageEntry[]> {
-  const plugins = (await readdir(join(node, extensions))).filter((name) => name.endsWith('.so'));
-  const copied = plugins.map((name): ImageEntry => ({
-    kind: 'copy',
-    path: `${extensions.slice(1)}/${name}`,
-    mode: 0o644,
-    from: join(node, extensions, name),
-  }));
+export async function readPacketFilter(node: string, signal: AbortSignal): Promise<readonly ImageEntry[]> {
+  const modules = (await readdir(join(node, extensions))).filter((name) => name.endsWith('.so'));
   const links = packetFilterNames.map((name): ImageEntry => ({
     kind: 'link',
     path: `usr/sbin/${name}`,
     target: 'xtables-nft-multi',
   }));
-  return [...(await readPrograms(node, packetFilterPrograms, signal)), ...copied, ...links];
+  // The modules have libraries of their own: the one that spreads connections over a Service's pods computes with libm.
+  const opened = modules.map((name) => `${extensions}/${name}`);
+  return [...(await readPrograms(node, [...packetFilterPrograms, ...opened], signal)), ...links];
 }
 
-async function readPrograms(
+export async function readPrograms(
   root: string,
   programs: readonly string[],
   signal: AbortSignal,

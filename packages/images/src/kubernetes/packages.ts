@@ -13,4 +13,4 @@ export const clusterPackages: readonly string[] = [
 ];
 
 /** Only unpacked, never installed. */
-export const partPackages: readonly string[] = ['busybox-static', 'catatonit', 'etcd-client', 'etcd-server'];
+export const partPackages: readonly string[] = ['busybox', 'libc6', 'catatonit', 'etcd-client', 'etcd-server'];

@@ -1,6 +1,7 @@
 // A web server to try a cluster with, as a container image that no registry has: busybox of Debian, with the tools to look around.
 import { join } from 'node:path';
 import { ensureDebianRoot, type BuildContext } from '../debian-root.ts';
+import { readPrograms } from './cluster-images.ts';
 import { packImage, type ImageEntry } from './container-image.ts';
 import { ImageStore } from './image-store.ts';
 import { partPackages } from './packages.ts';
@@ -34,7 +35,8 @@ export async function ensureWebImage(context: BuildContext): Promise<typeof webI
     {
       names: [webImageName],
       entries: [
-        { kind: 'copy', path: 'bin/busybox', mode: 0o755, from: join(directory, 'bin/busybox') },
+        // With its libraries: a static program of glibc resolves names only where it finds the same libraries all the same.
+        ...(await readPrograms(directory, ['/bin/busybox'], context.signal)),
         ...applets.map((name): ImageEntry => ({ kind: 'link', path: `bin/${name}`, target: 'busybox' })),
         // Hands the signal to end on: as the first process busybox would not hear it.
         { kind: 'copy', path: 'init', mode: 0o755, from: join(directory, 'usr/bin/catatonit') },

@@ -1,6 +1,7 @@
 // Which file a booting client is told to fetch. Pure: the same client in the same session gets the same answer.
 import type { Ipv4 } from '@labwright/core/addresses/ipv4';
-import { platformName, type BootClient } from './boot-client.ts';
+import { staticBootFiles } from '@labwright/core/blueprint/static-boot-files';
+import { platformName, type BootClient, type Platform } from './boot-client.ts';
 
 export type BootChoice =
   /** Over HTTP, straight to the script. */
@@ -35,29 +36,65 @@ export function chooseBootFile(client: BootClient, place: BootPlace): BootChoice
     case 'system':
       return undefined;
     case 'http-boot':
-      return none(`${platformName(client.platform)} asks for HTTP boot, which is not served yet; use PXE (IPv4)`);
+      return httpBootUnserved(client.platform);
     case 'ipxe':
       if (client.http) return { kind: 'script', file: `${bootUrl(place)}/boot.ipxe` };
       return chainFullIpxe(client, place);
     case 'pxe':
-      if (client.platform === 'bios') return loader('undionly.kpxe', `${bootPath(place.token)}/undionly.kpxe`, place);
-      if (client.platform === 'efi-x64') return loader('snponly.efi', `${bootPath(place.token)}/snponly.efi`, place);
-      return none(`there is no boot loader for ${platformName(client.platform)}`);
+      return chooseLoader(client.platform, place);
   }
+}
+
+/**
+ * The same where names never change ('router' mode): the answer to a client that asks us for its boot file, as the router would
+ * name it.
+ */
+export function chooseStaticFile(client: BootClient, loaders: ReadonlySet<string>): BootChoice | undefined {
+  if (client.kind === 'system') return undefined;
+  if (client.kind === 'http-boot') return httpBootUnserved(client.platform);
+  const name = loaderOf(client.platform);
+  if (name === undefined) return noLoaderFor(client.platform);
+  return loader(name, client.platform === 'bios' ? staticBootFiles.bios : staticBootFiles.uefi, { loaders });
+}
+
+/** The loader that uses the firmware's own network driver. */
+export function loaderOf(platform: Platform): string | undefined {
+  if (platform === 'bios') return 'undionly.kpxe';
+  return platform === 'efi-x64' ? 'snponly.efi' : undefined;
+}
+
+/** An iPXE with every feature and its own network drivers. */
+export function fullIpxeOf(platform: Platform): string | undefined {
+  if (platform === 'bios') return 'ipxe.pxe';
+  return platform === 'efi-x64' ? 'ipxe.efi' : undefined;
+}
+
+function chooseLoader(platform: Platform, place: BootPlace): BootChoice {
+  const name = loaderOf(platform);
+  if (name === undefined) return noLoaderFor(platform);
+  return loader(name, `${bootPath(place.token)}/${name}`, place);
 }
 
 // The loader must carry its own network driver: under iPXE, undionly.kpxe finds no UNDI left to use. It gets one chance,
 // or two iPXEs without HTTP would load each other for ever.
 function chainFullIpxe(client: BootClient & { kind: 'ipxe' }, place: BootPlace): BootChoice {
   if (place.chained) return none('iPXE came back without HTTP after it was given a full iPXE');
-  const name = client.platform === 'efi-x64' ? 'ipxe.efi' : client.platform === 'bios' ? 'ipxe.pxe' : undefined;
+  const name = fullIpxeOf(client.platform);
   if (name === undefined) return none(`there is no iPXE for ${platformName(client.platform)}`);
   return loader(name, `tftp://${place.address}/${bootPath(place.token)}/${name}`, place);
 }
 
-function loader(name: string, file: string, place: BootPlace): BootChoice {
+function loader(name: string, file: string, place: Pick<BootPlace, 'loaders'>): BootChoice {
   if (!place.loaders.has(name)) return none(`the boot loader ${name} is not installed`);
   return { kind: 'loader', file, loader: name };
+}
+
+function noLoaderFor(platform: Platform): BootChoice {
+  return none(`there is no boot loader for ${platformName(platform)}`);
+}
+
+function httpBootUnserved(platform: Platform): BootChoice {
+  return none(`${platformName(platform)} asks for HTTP boot, which is not served yet; use PXE (IPv4)`);
 }
 
 function none(reason: string): BootChoice {

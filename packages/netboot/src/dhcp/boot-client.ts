@@ -32,6 +32,12 @@ export function bootClientOf(message: DhcpMessage): BootClient {
   return { kind: 'system' };
 }
 
+/** For sentences: "UEFI x64 firmware", "iPXE (BIOS)". */
+export function clientName(client: Exclude<BootClient, { readonly kind: 'system' }>): string {
+  const platform = platformName(client.platform);
+  return client.kind === 'ipxe' ? `iPXE (${platform})` : `${platform} firmware`;
+}
+
 /** For sentences: "UEFI x64". */
 export function platformName(platform: Platform): string {
   if (platform === 'bios') return 'BIOS';

@@ -2,9 +2,17 @@ import { expect, test } from 'vitest';
 import type { BootEvent } from '@labwright/core/events/boot';
 import { systemRandom } from '@labwright/core/ports/system';
 import { encodeDhcp, type DhcpMessage } from '@labwright/wire/dhcp4/message';
-import { messageType } from '@labwright/wire/dhcp4/options';
+import { messageType, type DhcpOptions } from '@labwright/wire/dhcp4/options';
 import type { BootNetwork } from '../boot-network.ts';
-import { ipxeOptions, makeMachine, makeNetwork, makeRequest, uefiOptions } from '../make-boot.ts';
+import {
+  biosOptions,
+  ipxeOptions,
+  makeDirectory,
+  makeMachine,
+  makeNetwork,
+  makeRequest,
+  uefiOptions,
+} from '../make-boot.ts';
 import { BootSessions } from '../session/boot-sessions.ts';
 import { answerBootServer, answerDhcp, type DhcpVerdict, type DhcpWorld } from './dhcp-policy.ts';
 import { destinationOf } from './reply.ts';
@@ -19,7 +27,7 @@ function makeWorld(changes: Partial<BootNetwork> = {}): DhcpWorld & { readonly e
   const emit = (event: BootEvent): void => void events.push(event);
   return {
     network,
-    directory: { findByMac: (mac) => (mac === machine.mac ? machine : undefined) },
+    directory: makeDirectory([machine]),
     sessions: new BootSessions({ clock, random: systemRandom, mode: network.mode, emit }),
     loaders: new Set(['snponly.efi', 'undionly.kpxe']),
     clock,
@@ -126,8 +134,36 @@ test('a reply that comes to the server port and hardware that is not Ethernet ar
   expect(answerDhcp(makeRequest({}, { hardwareType: 32 }), makeWorld())).toEqual({ kind: 'silent' });
 });
 
+test('in router mode nothing on port 67 is answered; what is heard there is kept for the day a boot stops', () => {
+  const world = makeWorld({ mode: 'router' });
+  const request = { ...uefiOptions, messageType: messageType.request, serverId: '10.1.0.1' };
+  for (const options of [{}, uefiOptions, { ...request, requestedAddress: '10.1.2.77' }]) {
+    expect(answerDhcp(makeRequest(options), world)).toEqual({ kind: 'silent' });
+  }
+  const chaddr = Uint8Array.of(2, 9, 9, 9, 9, 9);
+  expect(answerDhcp(makeRequest(uefiOptions, { chaddr }), world)).toEqual({ kind: 'silent' });
+  expect(world.events).toMatchObject([
+    { stage: 'offered', detail: 'UEFI x64 firmware asks the router for an address' },
+  ]);
+  expect(world.sessions.current(makeMachine().mac)?.seen).toMatchObject({
+    acknowledged: true,
+    lease: { server: '10.1.0.1', address: '10.1.2.77' },
+  });
+});
+
+test('on port 4011 router mode names the files that the router should, and no token', () => {
+  const world = makeWorld({ mode: 'router' });
+  const ask = (options: DhcpOptions) =>
+    replyOf(answerBootServer(makeRequest({ ...options, messageType: messageType.request }), world)).file;
+  expect([ask(uefiOptions), ask(biosOptions), ask(ipxeOptions)]).toEqual([
+    'labwright.efi',
+    'labwright.pxe',
+    'labwright.pxe',
+  ]);
+});
+
 test('option 60 never goes out without option 43', () => {
-  for (const mode of ['serve', 'proxy'] as const) {
+  for (const mode of ['serve', 'proxy', 'router'] as const) {
     for (const options of [{}, uefiOptions, ipxeOptions, { ...uefiOptions, architectures: [11] }]) {
       const verdict = answerDhcp(makeRequest(options), makeWorld({ mode }));
       const answered = verdict.kind === 'answer' ? verdict.reply.options : {};

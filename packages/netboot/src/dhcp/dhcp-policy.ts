@@ -7,8 +7,8 @@ import { messageType } from '@labwright/wire/dhcp4/options';
 import type { BootDirectory, BootMachine, BootNetwork } from '../boot-network.ts';
 import type { BootSession } from '../session/boot-session.ts';
 import type { BootSessions } from '../session/boot-sessions.ts';
-import { bootClientOf, macOf, platformName, type BootClient } from './boot-client.ts';
-import { chooseBootFile, type BootChoice } from './boot-choice.ts';
+import { bootClientOf, clientName, macOf, type BootClient } from './boot-client.ts';
+import { chooseBootFile, chooseStaticFile, type BootChoice } from './boot-choice.ts';
 import type { DynamicLeases } from './dynamic-leases.ts';
 import { addressReply, nakReply, proxyReply, type AddressGrant } from './reply.ts';
 import { addressRequestOf } from './request-kind.ts';
@@ -36,15 +36,20 @@ const silent: DhcpVerdict = { kind: 'silent' };
 const refused = (reason: string): DhcpVerdict => ({ kind: 'refused', reason });
 const answer = (reply: DhcpMessage): DhcpVerdict => ({ kind: 'answer', reply });
 
-/** Decides about a datagram to port 67. */
+/** Decides about a datagram to port 67. In 'router' mode it is only heard. */
 export function answerDhcp(message: DhcpMessage, world: DhcpWorld): DhcpVerdict {
   const mac = macOf(message);
   if (message.op !== 'request' || mac === undefined) return silent;
   const machine = world.directory.findByMac(mac);
-  if (machine === undefined) return answerStranger(message, mac, world);
-  return world.network.mode === 'serve'
-    ? answerMachine(message, machine, world)
-    : answerBesideOther(message, machine, world);
+  switch (world.network.mode) {
+    case 'router':
+      if (machine !== undefined) hearMachine(message, machine, world);
+      return silent;
+    case 'serve':
+      return machine === undefined ? answerStranger(message, mac, world) : answerMachine(message, machine, world);
+    case 'proxy':
+      return machine === undefined ? answerStranger(message, mac, world) : answerBesideOther(message, machine, world);
+  }
 }
 
 /** Decides about a datagram to port 4011: a client that has its address and asks what to boot. */
@@ -117,10 +122,26 @@ function answerBesideOther(message: DhcpMessage, machine: BootMachine, world: Dh
   }
 }
 
+/** In 'router' mode: what it asks of the router and which address it took explain a boot that never comes to us. */
+function hearMachine(message: DhcpMessage, machine: BootMachine, { sessions }: DhcpWorld): void {
+  const client = bootClientOf(message);
+  if (client.kind === 'system') return;
+  const { messageType: type, serverId, requestedAddress } = message.options;
+  if (type === messageType.discover) {
+    const session = sessions.open(machine, client, 'discover');
+    sessions.see(session, { type: 'offered', client, detail: `${clientName(client)} asks the router for an address` });
+  }
+  const session = sessions.current(machine.mac);
+  if (type !== messageType.request || session === undefined) return;
+  const isTold = serverId !== undefined && requestedAddress !== undefined;
+  const lease = isTold ? { lease: { server: serverId, address: requestedAddress } } : {};
+  sessions.see(session, { type: 'acknowledged', ...lease });
+}
+
 /** Clients that are not in the lab file: an address from the range, if there is one, and never anything to boot. */
 function answerStranger(message: DhcpMessage, mac: Mac, world: DhcpWorld): DhcpVerdict {
   const { network, leases } = world;
-  if (leases === undefined || network.mode === 'proxy') {
+  if (leases === undefined || network.mode !== 'serve') {
     const isDiscover = message.options.messageType === messageType.discover;
     const boots = bootClientOf(message).kind !== 'system';
     return isDiscover && boots ? refused(`${mac} is not a machine of the lab file`) : silent;
@@ -175,7 +196,10 @@ function bootFor(
 function chooseBoot(session: BootSession, client: BootClient, world: DhcpWorld): BootChoice | undefined {
   const { address, httpPort } = world.network;
   const { token, chained } = session;
-  const boot = chooseBootFile(client, { address, httpPort, token, loaders: world.loaders, chained });
+  const boot =
+    session.mode === 'router'
+      ? chooseStaticFile(client, world.loaders)
+      : chooseBootFile(client, { address, httpPort, token, loaders: world.loaders, chained });
   if (boot === undefined) return undefined;
   if (boot.kind === 'none') {
     world.sessions.see(session, { type: 'no-boot-file', client, reason: boot.reason });
@@ -189,6 +213,5 @@ function offerText(session: BootSession, client: BootClient, boot: BootChoice): 
   const file = boot.kind === 'loader' ? boot.loader : 'the script';
   const what = session.mode === 'serve' ? `${session.machine.address} and ${file}` : file;
   if (client.kind === 'system') return what;
-  const platform = platformName(client.platform);
-  return client.kind === 'ipxe' ? `${what} to iPXE (${platform})` : `${what} to ${platform} firmware`;
+  return `${what} to ${clientName(client)}`;
 }

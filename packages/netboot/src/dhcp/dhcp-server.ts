@@ -1,10 +1,12 @@
-// The sockets of DHCP: port 67 (server or proxy), port 4011 (boot server), and port 68 to overhear other servers.
+// The sockets of DHCP: port 67 (server or proxy), port 4011 (boot server), and port 68 to overhear other servers. In 'router'
+// mode port 67, too, is only listened at.
 import { LabwrightError } from '@labwright/core/errors/error';
 import type { Log } from '@labwright/core/ports/log';
 import { DecodeError } from '@labwright/wire/bytes/reader';
 import { EncodeError } from '@labwright/wire/bytes/writer';
 import { decodeDhcp, encodeDhcp, formatDhcp, type DhcpMessage } from '@labwright/wire/dhcp4/message';
 import type { BootCounters } from '../boot-counters.ts';
+import type { BootMode } from '../boot-network.ts';
 import type { Refusals } from '../session/refusals.ts';
 import { assertPortFree } from '../sockets/listen-error.ts';
 import { bindToDevice, hasOtherInterfaces, interfaceOf } from '../sockets/receive-interface.ts';
@@ -44,24 +46,9 @@ export async function startDhcpServer(options: DhcpServerOptions, signal: AbortS
   try {
     const { world, ports, log } = options;
     const own = world.network.address;
-    const [sender, ...receivers] =
-      options.receiveFd === undefined ? await openPair() : [await openGiven(options.receiveFd)];
     const bootServer = await open({ address: own, port: ports.bootServer });
-
-    const onRequest = (bytes: Uint8Array, peer: UdpPeer): void => {
-      receive(
-        options,
-        'dhcp',
-        bytes,
-        peer,
-        (message) => answerDhcp(message, world),
-        (reply, message) => {
-          const { address, to } = destinationOf(message, reply);
-          sender.send(encodeReply(reply, message), { address, port: to === 'relay' ? ports.server : ports.client });
-        },
-      );
-    };
-    for (const port of [sender, ...receivers]) port.onDatagram(onRequest);
+    if (world.network.mode === 'router') await listenToClients();
+    else await serveClients();
     bootServer.onDatagram((bytes, peer) => {
       // Clients ask from port 68 or 4011 and want the answer there.
       receive(
@@ -73,8 +60,38 @@ export async function startDhcpServer(options: DhcpServerOptions, signal: AbortS
         (reply, message) => bootServer.send(encodeReply(reply, message), peer),
       );
     });
-    await openOverhearing(options, opened, signal);
+    await openListening(options, opened, { port: ports.client, purpose: 'overhearing other DHCP servers' }, signal, {
+      hear: (message) => {
+        const { directory, sessions, network } = world;
+        overhear(message, { ourAddress: network.address, directory, sessions });
+      },
+    });
     return { close: closeAll };
+
+    async function serveClients(): Promise<void> {
+      const [sender, ...receivers] =
+        options.receiveFd === undefined ? await openPair() : [await openGiven(options.receiveFd)];
+      const onRequest = (bytes: Uint8Array, peer: UdpPeer): void => {
+        receive(
+          options,
+          'dhcp',
+          bytes,
+          peer,
+          (message) => answerDhcp(message, world),
+          (reply, message) => {
+            const { address, to } = destinationOf(message, reply);
+            sender.send(encodeReply(reply, message), { address, port: to === 'relay' ? ports.server : ports.client });
+          },
+        );
+      };
+      for (const port of [sender, ...receivers]) port.onDatagram(onRequest);
+    }
+
+    async function listenToClients(): Promise<void> {
+      const { receiveFd: fd } = options;
+      const place = { port: ports.server, purpose: 'listening to DHCP', ...(fd === undefined ? {} : { fd }) };
+      await openListening(options, opened, place, signal, { hear: (message) => void answerDhcp(message, world) });
+    }
 
     async function openPair(): Promise<[sender: UdpPort, receiver: UdpPort]> {
       await assertPortFree({ protocol: 'udp', address: anyAddress, port: ports.server, purpose: purposeOf(options) });
@@ -163,20 +180,25 @@ async function receiveFromOwnInterface(options: DhcpServerOptions, signal: Abort
   });
 }
 
-/** Only helps to explain; a computer that is itself a DHCP client has the port taken, and that is fine. */
-async function openOverhearing(options: DhcpServerOptions, opened: UdpPort[], signal: AbortSignal): Promise<void> {
-  const { world, ports, log, counters } = options;
-  const place = { address: anyAddress, port: ports.client, purpose: 'overhearing other DHCP servers' };
+/** Only helps to explain; a computer that is itself a DHCP client or server has the port taken, and that is fine. */
+async function openListening(
+  options: DhcpServerOptions,
+  opened: UdpPort[],
+  at: { readonly port: number; readonly purpose: string; readonly fd?: number },
+  signal: AbortSignal,
+  { hear }: { readonly hear: (message: DhcpMessage) => void },
+): Promise<void> {
+  const { world, log, counters } = options;
+  const place = { address: anyAddress, ...at };
   try {
-    await assertPortFree({ ...place, protocol: 'udp' });
+    if (at.fd === undefined) await assertPortFree({ ...place, protocol: 'udp' });
     const port = await UdpPort.open(place, log);
     opened.push(port);
     const name = interfaceOf(world.network.address);
-    if (name !== undefined && name !== 'lo') await bindToDevice(place, name, signal);
+    if (at.fd === undefined && name !== undefined && name !== 'lo') await bindToDevice(place, name, signal);
     port.onDatagram((bytes) => {
       try {
-        const { directory, sessions, network } = world;
-        overhear(decodeDhcp(bytes), { ourAddress: network.address, directory, sessions });
+        hear(decodeDhcp(bytes));
       } catch (error) {
         if (!(error instanceof DecodeError)) throw error;
         counters.malformed += 1;
@@ -184,12 +206,19 @@ async function openOverhearing(options: DhcpServerOptions, opened: UdpPort[], si
     });
   } catch (error) {
     if (!(error instanceof LabwrightError)) throw error;
-    log.info('other DHCP servers cannot be overheard, so a stalled boot may be explained less well', {
+    log.info('other DHCP cannot be overheard, so a stalled boot may be explained less well', {
+      port: at.port,
       why: error.why ?? error.message,
     });
   }
 }
 
+const purposes: Readonly<Record<BootMode, string>> = {
+  serve: 'the DHCP server',
+  proxy: 'the proxy DHCP server',
+  router: 'the boot server',
+};
+
 function purposeOf(options: DhcpServerOptions): string {
-  return options.world.network.mode === 'serve' ? 'the DHCP server' : 'the proxy DHCP server';
+  return purposes[options.world.network.mode];
 }

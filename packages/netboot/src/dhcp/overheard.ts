@@ -24,10 +24,12 @@ function otherOfferOf(message: DhcpMessage, ourAddress: string): OtherOffer | un
   if (message.op !== 'reply' || type !== messageType.offer || serverId === undefined || serverId === ourAddress) {
     return undefined;
   }
+  const file = message.options.bootFile ?? message.file;
   return {
     server: serverId,
     givesAddress: message.yiaddr !== unsetAddress,
     saysPxe: vendorClass?.startsWith('PXEClient') === true,
     hasVendorOptions: vendorSpecific !== undefined,
+    ...(file === '' ? {} : { boot: { nextServer: message.siaddr, isOurs: message.siaddr === ourAddress, file } }),
   };
 }

@@ -1,6 +1,7 @@
 // The HTTP side of netboot: script, kernel, initramfs, root file system, Ignition, progress and the phone call home.
 //
 //   GET, HEAD  /b/TOKEN/{boot.ipxe,autoexec.ipxe,kernel,initrd,rootfs,ignition.json} and boot loaders
+//   GET, HEAD  /labwright.{pxe,efi,ipxe}   in 'router' mode; see static-files.ts
 //   POST       /b/TOKEN/progress   text: STAGE DETAIL
 //   POST       /phone-home         signed by the header labwright-signature
 //   GET, HEAD  /v2/..., /kubernetes/...   see artifacts.ts
@@ -23,6 +24,7 @@ import type { BootSession } from '../session/boot-session.ts';
 import type { BootSessions } from '../session/boot-sessions.ts';
 import type { Refusals } from '../session/refusals.ts';
 import { listenError } from '../sockets/listen-error.ts';
+import { isIpxeAgent, type FindStaticFile, type StaticFile } from '../static/static-files.ts';
 import { answerArtifact, parseArtifactPath } from './artifacts.ts';
 import { parseProgress } from './progress-report.ts';
 import { replyBytes, replyFile, replyNotReady, replyNothing, replyText, type Exchange } from './reply.ts';
@@ -36,6 +38,7 @@ export interface BootHttpOptions {
   readonly images: BootImages;
   readonly artifacts?: BootArtifacts;
   readonly loaders: ReadonlyMap<string, Uint8Array>;
+  readonly findStatic: FindStaticFile;
   readonly renderIgnition: (
     machine: BootMachine,
     acceptHeader: string | undefined,
@@ -122,6 +125,11 @@ async function answer(options: BootHttpOptions, exchange: Exchange): Promise<voi
     return await answerArtifact(options.artifacts, exchange, artifact, parseNamespace(request.url ?? ''));
   }
   const route = parseBootPath(path);
+  if (route === undefined && isRead) {
+    const seemsIpxe = isIpxeAgent(request.headers['user-agent']);
+    const file = await options.findStatic(path, { address: peerOf(request), seemsIpxe });
+    if (file !== undefined) return replyStatic(options, exchange, file);
+  }
   if (route === undefined) return refuse(options, exchange, 404, `there is no ${redactPath(path)}`);
   const redeemed = options.sessions.redeem(route.token, peerOf(request));
   if (redeemed.kind === 'refused') return refuse(options, exchange, 403, redeemed.reason);
@@ -140,6 +148,18 @@ async function answer(options: BootHttpOptions, exchange: Exchange): Promise<voi
   const loader = options.loaders.get(route.name);
   if (loader !== undefined) return replyBytes(exchange, 200, 'application/efi', loader);
   refuse(options, exchange, 404, `${session.machine.name} asked for ${route.name}, which does not exist`);
+}
+
+function replyStatic(options: BootHttpOptions, exchange: Exchange, file: StaticFile): void {
+  if (file.kind === 'refused') return refuse(options, exchange, 403, file.reason);
+  const isGet = exchange.request.method === 'GET';
+  if (file.kind === 'script') {
+    if (isGet && file.boots) options.sessions.see(file.session, { type: 'requested', name: 'boot.ipxe' });
+    return replyBytes(exchange, 200, 'text/plain; charset=utf-8', new TextEncoder().encode(file.text));
+  }
+  if (isGet) options.sessions.see(file.session, { type: 'loader-requested', file: file.loader });
+  replyBytes(exchange, 200, 'application/efi', file.content);
+  if (isGet) options.sessions.see(file.session, { type: 'loader-sent', file: file.loader });
 }
 
 async function sendImageFile(

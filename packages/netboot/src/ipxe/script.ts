@@ -2,6 +2,7 @@
 import { prefixLength } from '@labwright/core/addresses/ipv4';
 import { invariant } from '@labwright/core/errors/error';
 import type { BootMachine, BootNetwork } from '../boot-network.ts';
+import { staticBootFiles } from '@labwright/core/blueprint/static-boot-files';
 import { bootUrl } from '../dhcp/boot-choice.ts';
 
 /** How a script of ours is told from a loader binary that bears the same name. */
@@ -63,8 +64,26 @@ set tries \${tries}x
 iseq \${tries} ${'x'.repeat(triesBeforeAnew)} || goto fetch
 clear tries ||
 echo Labwright: asking anew what to boot
-dhcp && chain --replace \${filename} || goto fetch
+${askAnew(network)} || goto fetch
 `;
+}
+
+/**
+ * For an iPXE that fetched the script above by TFTP and nothing of what it names: it has no HTTP, or none that works. A full one
+ * is loaded in its place.
+ */
+export function renderFullIpxeScript(network: BootNetwork, token: string, full: string): string {
+  return `${scriptFirstLine}
+echo Labwright: this iPXE fetched nothing over HTTP; loading a full one
+chain --replace tftp://${network.address}/b/${token}/${full} || ${askAnew(network)}
+`;
+}
+
+/** In 'router' mode no DHCP of ours would name another script, and the router's answer has not changed. */
+function askAnew(network: BootNetwork): string {
+  return network.mode === 'router'
+    ? `chain --replace tftp://${network.address}/${staticBootFiles.script}`
+    : 'dhcp && chain --replace ${filename}';
 }
 
 const askAddress = `:address

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { bootClientOf, type BootClient } from '../dhcp/boot-client.ts';
+import type { BootMode } from '../boot-network.ts';
 import { biosOptions, ipxeOptions, makeMachine, makeRequest, uefiOptions } from '../make-boot.ts';
 import { ipv4 } from '@labwright/core/addresses/ipv4';
 import {
@@ -18,7 +19,7 @@ const bios = bootClientOf(makeRequest(biosOptions));
 const ipxe = bootClientOf(makeRequest(ipxeOptions));
 const system: BootClient = { kind: 'system' };
 
-function start(mode: 'serve' | 'proxy' = 'serve'): BootSession {
+function start(mode: BootMode = 'serve'): BootSession {
   return startSession({ id: 'a1', token: '0'.repeat(32), machine: makeMachine(), mode, now: 0 });
 }
 
@@ -114,7 +115,12 @@ const other = (changes: object): BootSighting => ({
   offer: { server: '10.1.0.1', givesAddress: true, saysPxe: false, hasVendorOptions: false, ...changes },
 });
 
-const stalls: readonly (readonly [string, 'serve' | 'proxy', readonly BootSighting[], string])[] = [
+const told: BootSighting = { type: 'acknowledged', lease: { server: '10.1.0.1', address: '10.1.1.1' } };
+const strayed: BootSighting = { type: 'acknowledged', lease: { server: '10.1.0.1', address: '10.1.2.77' } };
+const leads = (nextServer: string, file: string): BootSighting =>
+  other({ boot: { nextServer, isOurs: nextServer === '10.1.0.9', file } });
+
+const stalls: readonly (readonly [string, BootMode, readonly BootSighting[], string])[] = [
   ['BINL', 'proxy', [offered(uefi), other({ saysPxe: true })], 'waits for an answer on UDP port 4011 of 10.1.0.1'],
   ['a rival that was faster', 'serve', [offered(uefi), other({})], 'another DHCP server, 10.1.0.1, answered first'],
   ['a rival that was slower', 'serve', [offered(uefi), other({}), { type: 'acknowledged' }], 'UDP port 69 is blocked'],
@@ -126,6 +132,34 @@ const stalls: readonly (readonly [string, 'serve' | 'proxy', readonly BootSighti
   ['TFTP cut', 'serve', uefiBoot.slice(0, 3), 'but not the ports the data comes from'],
   ['a loader that does not run', 'serve', uefiBoot.slice(0, 5), 'Secure Boot'],
   ['a dead kernel', 'serve', uefiBoot.slice(0, 11), 'the kernel did not start'],
+  ['no router', 'router', [offered(uefi)], 'no DHCP server was seen to give it an address, and netboot mode "router"'],
+  [
+    'a stray lease',
+    'router',
+    [offered(uefi), strayed],
+    '10.1.0.1 leased it 10.1.2.77 and not its own address 10.1.1.1',
+  ],
+  ['a lease without a file', 'router', [offered(uefi), other({}), told], '10.1.0.1 names no boot file; it must be'],
+  [
+    'another file',
+    'router',
+    [offered(uefi), leads('10.1.0.9', 'pxelinux.0'), told],
+    'names the boot file "pxelinux.0"',
+  ],
+  [
+    'our file elsewhere',
+    'router',
+    [offered(uefi), leads('10.1.0.5', 'labwright.efi'), told],
+    'to 10.1.0.5, which is not',
+  ],
+  ['a silent router', 'router', [offered(ipxe), told], 'the DHCP server 10.1.0.1 names no boot file or another'],
+  [
+    'our file',
+    'router',
+    [offered(uefi), leads('10.1.0.9', 'labwright.efi'), told],
+    'UDP port 69 is blocked on the way',
+  ],
+  ['BINL of the router', 'router', [offered(uefi), other({ saysPxe: true }), told], 'UDP port 4011 of 10.1.0.1'],
   ['nothing to boot', 'serve', [{ type: 'no-boot-file', client: uefi, reason: 'no loader' }], 'no loader'],
 ];
 

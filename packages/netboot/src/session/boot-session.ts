@@ -10,7 +10,7 @@
 //   A stage that lasts longer than usual is reported once as stalled, and goes on when something comes.
 import type { Ipv4 } from '@labwright/core/addresses/ipv4';
 import type { BootStage } from '@labwright/core/events/boot';
-import type { BootMachine } from '../boot-network.ts';
+import type { BootMachine, BootMode } from '../boot-network.ts';
 import type { BootClient } from '../dhcp/boot-client.ts';
 import { fullIpxe } from '../dhcp/boot-choice.ts';
 import { explainStall } from './stall.ts';
@@ -21,10 +21,14 @@ export type ReachedStage = Exclude<BootStage, 'stalled'>;
 interface BootSightings {
   /** The last client that asked. */
   readonly client?: BootClient;
-  /** The client accepted our address (in 'proxy' mode, it accepted somebody's). */
+  /** The client accepted our address (where we give none, it accepted somebody's). */
   readonly acknowledged: boolean;
+  /** What it accepted, where the address is another server's. */
+  readonly lease?: Lease;
   readonly askedPort4011: boolean;
   readonly tftp?: { readonly file: string; readonly outcome: 'running' | 'done' | 'failed'; readonly why?: string };
+  /** How often a boot loader has arrived whole. */
+  readonly loadersSent: number;
   /** The HTTP transfer seen last. */
   readonly transfer?: { readonly name: string; readonly sentBytes: number; readonly sizeBytes: number };
   /** Offers of other servers, by their address. */
@@ -35,6 +39,11 @@ interface BootSightings {
   readonly noBootFile?: string;
 }
 
+export interface Lease {
+  readonly server: string;
+  readonly address: string;
+}
+
 export interface OtherOffer {
   readonly server: string;
   readonly givesAddress: boolean;
@@ -42,6 +51,8 @@ export interface OtherOffer {
   readonly saysPxe: boolean;
   /** Option 43 tells what to do then. */
   readonly hasVendorOptions: boolean;
+  /** Where it sends the client for which file; absent when it names none. */
+  readonly boot?: { readonly nextServer: string; readonly isOurs: boolean; readonly file: string };
 }
 
 export interface BootSession {
@@ -49,8 +60,8 @@ export interface BootSession {
   readonly id: string;
   readonly token: string;
   readonly machine: BootMachine;
-  readonly mode: 'serve' | 'proxy';
-  /** The address firmware has while it boots; in 'proxy' mode known from its first request. */
+  readonly mode: BootMode;
+  /** The address firmware has while it boots; known from its first request where another server gave it. */
   readonly firmwareAddress?: Ipv4;
   /** Whether it fetched a full iPXE already: one without HTTP is sent to it once. */
   readonly chained: boolean;
@@ -65,7 +76,7 @@ export interface BootSession {
 export type BootSighting =
   | { readonly type: 'offered'; readonly client: BootClient; readonly detail: string }
   | { readonly type: 'no-boot-file'; readonly client: BootClient; readonly reason: string }
-  | { readonly type: 'acknowledged' }
+  | { readonly type: 'acknowledged'; readonly lease?: Lease }
   | { readonly type: 'asked-4011' }
   | { readonly type: 'took-other-address'; readonly server: string }
   | { readonly type: 'other-offer'; readonly offer: OtherOffer }
@@ -121,7 +132,7 @@ export function startSession(options: {
   readonly id: string;
   readonly token: string;
   readonly machine: BootMachine;
-  readonly mode: 'serve' | 'proxy';
+  readonly mode: BootMode;
   readonly now: number;
 }): BootSession {
   const { now, ...rest } = options;
@@ -133,7 +144,7 @@ export function startSession(options: {
     startedAt: now,
     seenAt: now,
     stalled: false,
-    seen: { acknowledged: false, askedPort4011: false, otherOffers: new Map() },
+    seen: { acknowledged: false, askedPort4011: false, loadersSent: 0, otherOffers: new Map() },
   };
 }
 
@@ -153,6 +164,14 @@ export function beginsNewBoot(session: BootSession, client: BootClient): boolean
   }
 }
 
+/**
+ * Whether asking for a file whose name never changes begins another boot. Firmware asks for its loader as often as it likes
+ * (first for the size alone), and iPXE once for its script.
+ */
+export function fileBeginsNewBoot({ stage }: BootSession): boolean {
+  return stage !== 'offered' && stage !== 'loader';
+}
+
 export function advance(session: BootSession, sighting: BootSighting, now: number): Advance {
   const seen = { ...session, seenAt: now };
   const note = (sightings: Partial<BootSightings>): BootSession => ({
@@ -161,14 +180,14 @@ export function advance(session: BootSession, sighting: BootSighting, now: numbe
   });
   switch (sighting.type) {
     case 'offered': {
-      const next = note({ client: sighting.client });
+      const next = freshAddress(note({ client: sighting.client }), session.seen.client);
       const first = session.seen.client === undefined;
       return first ? reach(next, 'offered', sighting.detail, 'again') : unchanged(next);
     }
     case 'no-boot-file':
       return unchanged(note({ client: sighting.client, noBootFile: sighting.reason }));
     case 'acknowledged':
-      return unchanged(note({ acknowledged: true }));
+      return unchanged(note({ acknowledged: true, ...(sighting.lease && { lease: sighting.lease }) }));
     case 'asked-4011':
       return unchanged(note({ askedPort4011: true }));
     case 'took-other-address':
@@ -190,7 +209,9 @@ export function advance(session: BootSession, sighting: BootSighting, now: numbe
         `fetching ${sighting.file}`,
       );
     case 'loader-sent':
-      return unchanged(note({ tftp: { file: sighting.file, outcome: 'done' } }));
+      return unchanged(
+        note({ tftp: { file: sighting.file, outcome: 'done' }, loadersSent: session.seen.loadersSent + 1 }),
+      );
     case 'loader-failed':
       return unchanged(note({ tftp: { file: sighting.file, outcome: 'failed', why: sighting.why } }));
     case 'requested':
@@ -204,6 +225,13 @@ export function advance(session: BootSession, sighting: BootSighting, now: numbe
     case 'ready':
       return reach(seen, 'ready', sighting.detail);
   }
+}
+
+/** The iPXE that firmware loaded asks for an address of its own, and where another server gives it, it may be another one. */
+function freshAddress(session: BootSession, before: BootClient | undefined): BootSession {
+  if (session.mode === 'serve' || before?.kind !== 'pxe' || session.seen.client?.kind !== 'ipxe') return session;
+  const { firmwareAddress: _, ...rest } = session;
+  return rest;
 }
 
 /** Reports a stall once, with where it stopped and the likely reason. */

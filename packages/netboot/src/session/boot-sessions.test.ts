@@ -3,10 +3,11 @@ import type { BootEvent } from '@labwright/core/events/boot';
 import type { Clock } from '@labwright/core/ports/clock';
 import type { Random } from '@labwright/core/ports/random';
 import { bootClientOf } from '../dhcp/boot-client.ts';
-import { makeMachine, makeRequest, uefiOptions } from '../make-boot.ts';
+import { ipxeOptions, makeMachine, makeRequest, uefiOptions } from '../make-boot.ts';
 import { BootSessions } from './boot-sessions.ts';
 
 const uefi = bootClientOf(makeRequest(uefiOptions));
+const ipxe = bootClientOf(makeRequest(ipxeOptions));
 
 function makeSessions(mode: 'serve' | 'proxy' = 'serve') {
   let now = 0;
@@ -65,6 +66,24 @@ test('beside another DHCP server the first address that shows the token is bound
   expect(sessions.redeem(token, '10.1.3.77').kind).toBe('good');
   // Later the installer uses the machine's own address.
   expect(sessions.redeem(token, '10.1.1.1').kind).toBe('good');
+});
+
+test('one that shows it from its own address first is bound to that as well', () => {
+  const { sessions } = makeSessions('proxy');
+  const { token } = sessions.open(makeMachine(), uefi, 'discover');
+  expect(sessions.redeem(token, '10.1.1.1').kind).toBe('good');
+  expect(sessions.redeem(token, '10.1.3.78').kind).toBe('refused');
+});
+
+test('the iPXE that firmware loaded may be leased another address than the firmware', () => {
+  const { sessions } = makeSessions('proxy');
+  const session = sessions.open(makeMachine(), uefi, 'discover');
+  sessions.see(session, { type: 'offered', client: uefi, detail: 'a loader' });
+  expect(sessions.redeem(session.token, '10.1.3.77').kind).toBe('good');
+  sessions.see(session, { type: 'loader-requested', file: 'snponly.efi' });
+  sessions.see(session, { type: 'offered', client: ipxe, detail: 'the script' });
+  expect(sessions.redeem(session.token, '10.1.3.78').kind).toBe('good');
+  expect(sessions.redeem(session.token, '10.1.3.77').kind).toBe('refused');
 });
 
 test('a token expires', () => {

@@ -4,11 +4,12 @@ import type { Mac } from '@labwright/core/addresses/mac';
 import type { BootEvent } from '@labwright/core/events/boot';
 import type { Clock } from '@labwright/core/ports/clock';
 import { randomHex, type Random } from '@labwright/core/ports/random';
-import type { BootMachine } from '../boot-network.ts';
+import type { BootMachine, BootMode } from '../boot-network.ts';
 import type { BootClient } from '../dhcp/boot-client.ts';
 import {
   advance,
   beginsNewBoot,
+  fileBeginsNewBoot,
   startSession,
   tick,
   type Advance,
@@ -29,7 +30,7 @@ export class BootSessions {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #emit: (event: BootEvent) => void;
-  readonly #mode: 'serve' | 'proxy';
+  readonly #mode: BootMode;
   /** In order of their start: the oldest goes first when there are too many. */
   readonly #byMac = new Map<Mac, BootSession>();
   readonly #byToken = new Map<string, Mac>();
@@ -40,7 +41,7 @@ export class BootSessions {
     readonly clock: Clock;
     readonly random: Random;
     readonly emit: (event: BootEvent) => void;
-    readonly mode: 'serve' | 'proxy';
+    readonly mode: BootMode;
   }) {
     this.#clock = options.clock;
     this.#random = options.random;
@@ -50,9 +51,18 @@ export class BootSessions {
 
   /** The session that a packet of a booting client belongs to; begins one where the packet begins a boot. */
   open(machine: BootMachine, client: BootClient, packet: 'discover' | 'other'): BootSession {
+    return this.#open(machine, (current) => packet === 'discover' && beginsNewBoot(current, client));
+  }
+
+  /** The same for a client that asks for a file whose name never changes. */
+  openForFile(machine: BootMachine): BootSession {
+    return this.#open(machine, fileBeginsNewBoot);
+  }
+
+  #open(machine: BootMachine, beginsAnother: (current: BootSession) => boolean): BootSession {
     const current = this.#byMac.get(machine.mac);
     const goesOn = current !== undefined && !this.#isStale(current) && sameMachine(current.machine, machine);
-    if (goesOn && (packet === 'other' || !beginsNewBoot(current, client))) return current;
+    if (goesOn && !beginsAnother(current)) return current;
     if (current !== undefined) this.#end(current, `the token is of an earlier boot of ${machine.name}`);
     const session = startSession({
       id: randomHex(this.#random, 4),
@@ -141,12 +151,16 @@ export class BootSessions {
     }
   }
 
-  /** In 'proxy' mode another server gives the address: the first one that shows the token is the machine's. */
-  #bindAddress(session: BootSession, peer: Ipv4): BootSession {
-    if (session.firmwareAddress !== undefined || peer === session.machine.address) return session;
-    const bound = { ...session, firmwareAddress: peer };
+  /** The machine was found to have this address: until another boot, it alone may show the token. */
+  bind(session: BootSession, address: Ipv4): BootSession {
+    const bound = { ...session, firmwareAddress: address };
     this.#byMac.set(session.machine.mac, bound);
     return bound;
+  }
+
+  /** Where another server gives the address, the first one that shows the token is the machine's. */
+  #bindAddress(session: BootSession, peer: Ipv4): BootSession {
+    return session.firmwareAddress === undefined ? this.bind(session, peer) : session;
   }
 
   #isStale(session: BootSession): boolean {

@@ -1,4 +1,5 @@
 // Why a boot stopped, in a person's words, from what was seen of it and what was not.
+import { staticBootFiles } from '@labwright/core/blueprint/static-boot-files';
 import { platformName } from '../dhcp/boot-client.ts';
 import type { BootSession } from './boot-session.ts';
 
@@ -12,7 +13,8 @@ function where(session: BootSession): string {
   switch (session.stage) {
     case 'offered':
       if (seen.noBootFile !== undefined) return 'it asked for something to boot';
-      return seen.acknowledged ? 'it took an address' : 'it was offered an address and a file to boot';
+      if (seen.acknowledged) return 'it took an address';
+      return session.mode === 'router' ? 'it asked for an address' : 'it was offered an address and a file to boot';
     case 'loader':
       return `it asked for ${seen.tftp?.file ?? 'its boot loader'}`;
     case 'script':
@@ -72,11 +74,14 @@ function reasonBeforeLoader(session: BootSession): string {
     if (addressServer !== undefined) return rival(addressServer);
     return 'it did not take the offer; our broadcast may not reach it (VLAN, firewall, a port still learning)';
   }
-  if (mode === 'proxy' && !seen.acknowledged && addressServer === undefined) {
-    return 'no DHCP server was seen to give it an address, and netboot mode "proxy" gives none';
+  if (mode !== 'serve' && !seen.acknowledged && addressServer === undefined) {
+    return `no DHCP server was seen to give it an address, and netboot mode "${mode}" gives none`;
   }
+  const misled = mode === 'router' ? reasonOfRouter(session) : undefined;
+  if (misled !== undefined) return misled;
   const client = seen.client;
-  if (client?.kind === 'ipxe' && client.http) return 'iPXE did not reach our HTTP port; a firewall may block it';
+  if (mode !== 'router' && client?.kind === 'ipxe' && client.http)
+    return 'iPXE did not reach our HTTP port; a firewall may block it';
   if (mode === 'proxy' && !seen.askedPort4011) {
     return (
       'it asked neither TFTP (UDP port 69) nor the boot server (UDP port 4011); a firewall may block them, ' +
@@ -85,6 +90,38 @@ function reasonBeforeLoader(session: BootSession): string {
   }
   const firmware = client !== undefined && client.kind !== 'system' ? platformName(client.platform) : 'the firmware';
   return `no TFTP request of ${firmware} arrived; UDP port 69 is blocked on the way to us`;
+}
+
+/** What another server told it, where that leads nowhere; undefined when it can have led to us. */
+function reasonOfRouter({ seen, machine }: BootSession): string | undefined {
+  const { lease, otherOffers } = seen;
+  if (lease !== undefined && lease.address !== machine.address) {
+    return (
+      `${lease.server} leased it ${lease.address} and not its own address ${machine.address}, so the router has no ` +
+      `static lease for ${machine.mac}; \`labwright up\` makes one where router.manage has dhcp`
+    );
+  }
+  const offer = lease === undefined ? undefined : otherOffers.get(lease.server);
+  if (offer !== undefined && offer.boot === undefined) {
+    return `${offer.server} names no boot file; it must be ${fileNames} from our address`;
+  }
+  if (offer?.boot !== undefined && !isOurs(offer.boot.file)) {
+    return `${offer.server} names the boot file ${JSON.stringify(offer.boot.file.slice(0, 100))}; it must be ${fileNames}`;
+  }
+  if (offer?.boot?.isOurs === false) {
+    return `${offer.server} sends it for ${offer.boot.file} to ${offer.boot.nextServer}, which is not our address`;
+  }
+  if (offer !== undefined) return undefined;
+  return (
+    `it asked us for nothing: the DHCP server${lease === undefined ? '' : ` ${lease.server}`} names no boot file or another ` +
+    `(it must be ${fileNames} from our address), or UDP port 69 is blocked on the way to us`
+  );
+}
+
+const fileNames = `${staticBootFiles.bios} for BIOS and ${staticBootFiles.uefi} for UEFI`;
+
+function isOurs(file: string): boolean {
+  return Object.values(staticBootFiles).some((name) => name === file);
 }
 
 function rival(server: string): string {

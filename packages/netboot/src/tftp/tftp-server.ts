@@ -24,7 +24,7 @@ export interface TftpServerOptions {
   readonly port: number;
   readonly mtu: number;
   /** Finds a file by name; nothing else is ever served. */
-  readonly find: (fileName: string, peer: UdpPeer) => TftpFile;
+  readonly find: (request: TftpRequest, peer: UdpPeer) => Promise<TftpFile>;
   readonly refusals: Refusals;
   readonly counters: BootCounters;
   readonly clock: Clock;
@@ -75,22 +75,27 @@ export async function startTftpServer(options: TftpServerOptions): Promise<TftpS
       options.refusals.refuse('tftp', peer.address, 'there are too many transfers at once');
       return fail(peer, tftpErrorCode.undefined, 'too many transfers, try again later');
     }
-    const file = findOrFail(request, peer);
+    running.set(
+      key,
+      answer(request, peer).finally(() => running.delete(key)),
+    );
+  }
+
+  async function answer(request: TftpRequest, peer: UdpPeer): Promise<void> {
+    const file = await findOrFail(request, peer);
+    if (cut.signal.aborted) return;
     if (file === undefined) return fail(peer, tftpErrorCode.undefined, 'something failed here');
     if (file.kind === 'refused') {
       options.refusals.refuse('tftp', peer.address, file.reason);
       return fail(peer, tftpErrorCode.notFound, 'no such file');
     }
-    running.set(
-      key,
-      run(request, peer, file).finally(() => running.delete(key)),
-    );
+    await run(request, peer, file);
   }
 
   /** A mistake of ours must not end the program because of a datagram. */
-  function findOrFail(request: TftpRequest, peer: UdpPeer): TftpFile | undefined {
+  async function findOrFail(request: TftpRequest, peer: UdpPeer): Promise<TftpFile | undefined> {
     try {
-      return options.find(request.fileName, peer);
+      return await options.find(request, peer);
     } catch (error) {
       options.log.error('a TFTP request could not be answered', { code: 'LW0001', error: String(error) });
       return undefined;

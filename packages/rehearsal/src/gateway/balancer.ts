@@ -19,7 +19,7 @@ export interface BalancerOptions {
 const poolName = 'control-planes';
 
 /**
- * haproxy.cfg. A control plane takes part while its /readyz answers 200, asked each second. While none does, a connection is
+ * haproxy.cfg. A control plane takes part while its /readyz answers 200, asked each second; a slow answer is no death. While none does, a connection is
  * reset at once: what waits for the API must not hang. Connections that are open are left to TCP, so that an API which is
  * slow to answer a check for a moment does not lose its watches; a peer that is gone is noticed within some ten seconds.
  */
@@ -52,8 +52,8 @@ export function formatBalancerConfig(options: BalancerOptions): string {
     '  timeout server 24h',
     '  timeout client-fin 10s',
     '  timeout server-fin 10s',
-    // A check connects within its interval and may take this long to be answered: control planes without KVM are slow.
-    '  timeout check 5s',
+    // Control planes without KVM take many seconds to answer while a neighbour boots.
+    '  timeout check 15s',
     'frontend api',
     `  bind ${address}:${port}`,
     `  tcp-request connection reject if { nbsrv(${poolName}) eq 0 }`,

@@ -1,10 +1,10 @@
 // The user's seat in the rehearsal: a command with the user's own files and terminal, but on the emulated LAN, with the
-// LAN's resolver and an SSH configuration that knows the machines.
+// laptop's resolver and an SSH configuration that knows the machines.
 import { mkdir, writeFile } from 'node:fs/promises';
+import { stubAddress } from '../laptop/resolved.ts';
 import { enterDevice } from './namespaces.ts';
 
 export interface LaptopFiles {
-  readonly resolver: string;
   readonly searchDomain: string;
   /** Taken as /etc/ssh/ssh_config.d/labwright.conf. */
   readonly sshConfig: string;
@@ -15,7 +15,7 @@ export async function writeLaptopFiles(stateDirectory: string, files: LaptopFile
   await mkdir(directory, { recursive: true });
   await writeFile(
     `${stateDirectory}/laptop/resolv.conf`,
-    `nameserver ${files.resolver}\nsearch ${files.searchDomain}\noptions timeout:2 attempts:2\n`,
+    `nameserver ${stubAddress}\nsearch ${files.searchDomain}\noptions timeout:2 attempts:2\n`,
   );
   await writeFile(`${directory}/labwright.conf`, files.sshConfig);
 }

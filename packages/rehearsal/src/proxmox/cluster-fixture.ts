@@ -16,7 +16,8 @@ export const fixtureSecret = '11111111-2222-3333-4444-555555555555';
 export const fixtureToken = 'labwright@pve!test';
 const fixturePassword = 'correct horse';
 
-const allPrivileges = [
+/** Of the user that the token belongs to. */
+export const fixturePrivileges: readonly string[] = [
   ...['Allocate', 'Audit', 'Console', 'PowerMgmt', 'Snapshot'].map((name) => `VM.${name}`),
   ...['CDROM', 'CPU', 'Cloudinit', 'Disk', 'HWType', 'Memory', 'Network', 'Options'].map((name) => `VM.Config.${name}`),
   'Datastore.Audit',
@@ -89,7 +90,7 @@ export async function startClusterFixture(options: FixtureOptions = {}): Promise
       { id: 'local-lvm', type: 'lvmthin' },
     ],
     users: [
-      { id: 'labwright@pve', acl: [{ path: '/', privileges: allPrivileges }] },
+      { id: 'labwright@pve', acl: [{ path: '/', privileges: [...fixturePrivileges] }] },
       { id: 'root@pam', password: { sha256: sha256(fixturePassword) }, acl: [] },
     ],
     tokens: [{ id: fixtureToken, secret: { sha256: sha256(fixtureSecret) }, privilegeSeparation: false }],

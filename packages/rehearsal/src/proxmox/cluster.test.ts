@@ -115,6 +115,24 @@ describe('faults', () => {
     await expect.poll(cores, { timeout: 5_000 }).toBe(2);
   });
 
+  it('takes a disk away with the guest that ran from it, and leaves the configuration', async () => {
+    const scsi0 = 'local-lvm:vm-160-disk-0,size=1G';
+    const config = { vmid: 160, scsi0: 'local-lvm:1', scsi1: 'local:1', memory: 128 };
+    expect(await cluster.callTask('POST', '/nodes/pve2/qemu', config)).toBe('OK');
+    expect(await cluster.callTask('POST', '/nodes/pve2/qemu/160/status/start')).toBe('OK');
+    await cluster.fault('pve2', { kind: 'lose-disk', vmId: 160 });
+    const current = await cluster.call('GET', '/nodes/pve2/qemu/160/status/current');
+    expect(current.data).toMatchObject({ status: 'stopped' });
+    for (const storage of ['local', 'local-lvm']) {
+      const { data } = await cluster.call('GET', `/nodes/pve2/storage/${storage}/content`, { vmid: 160 });
+      expect(data).toEqual([]);
+    }
+    expect((await cluster.call('GET', '/nodes/pve2/qemu/160/config')).data).toMatchObject({ scsi0 });
+    // What a guest that does not run has is lost as well; a VM that is not there has none.
+    await cluster.fault('pve2', { kind: 'lose-disk', vmId: 160 });
+    await expect(cluster.fault('pve2', { kind: 'lose-disk', vmId: 999 })).rejects.toThrow(/does not exist/);
+  });
+
   it('refuses unknown ones with the reason', async () => {
     await expect(cluster.fault('pve1', { kind: 'nonsense' as 'host-up' })).rejects.toThrow(/Invalid/);
   });

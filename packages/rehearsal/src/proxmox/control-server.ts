@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { ApiError, messageOf, refusal } from './error.ts';
 import { faultSchema, type Fault } from './fault.ts';
 import type { NodeContext } from './node-context.ts';
+import { listVolumeIds } from './vm-disk.ts';
 import { getVmStatus } from './vm-status.ts';
 
 export interface HostSwitch {
@@ -109,6 +110,12 @@ async function applyFault(context: NodeContext, host: HostSwitch, fault: Fault):
       if ((await context.guests.getPid(fault.vmId)) === undefined) throw refusal(`VM ${fault.vmId} not running`);
       await context.guests.signal(fault.vmId, 'SIGKILL');
       return {};
+    case 'lose-disk': {
+      const { config } = await context.files.readVm(node, fault.vmId);
+      await context.guests.signal(fault.vmId, 'SIGKILL');
+      for (const volumeId of listVolumeIds(config.values)) await context.volumes.free(volumeId);
+      return {};
+    }
     case 'host-down':
       await host.down();
       if (fault.guests === 'power-cut') await killGuests(context);

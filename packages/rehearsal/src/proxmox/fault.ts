@@ -36,6 +36,8 @@ export const faultSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('host-down'), guests: z.enum(['power-cut', 'keep']).default('power-cut') }),
   z.strictObject({ kind: z.literal('host-up') }),
   z.strictObject({ kind: z.literal('power-cut'), vmId }),
+  /** What the VM's volumes were on has failed: they are gone, the guest with them, and the configuration stays. */
+  z.strictObject({ kind: z.literal('lose-disk'), vmId }),
   z.strictObject({ kind: z.literal('ignore-powerdown'), vmId, ...standing }),
   z.strictObject({ kind: z.literal('revoke-token'), token: z.string().includes('!') }),
 ]);

@@ -52,3 +52,16 @@ async function readOrNothing(path: string): Promise<string> {
     throw error;
   }
 }
+
+/** The counters of /proc/net/dev for the cards of a VM: what its tap receives is what the guest sends. */
+export function parseTapTraffic(table: string, vmId: number): { readonly inBytes: number; readonly outBytes: number } {
+  let [inBytes, outBytes] = [0, 0];
+  for (const line of table.split('\n')) {
+    const [name = '', counters = ''] = line.trim().split(/:\s*/);
+    if (!name.startsWith(`tap${vmId}i`)) continue;
+    const columns = counters.split(/\s+/).map(Number);
+    outBytes += columns[0] ?? 0;
+    inBytes += columns[8] ?? 0;
+  }
+  return { inBytes, outBytes };
+}

@@ -18,6 +18,8 @@ export type RunState = 'running' | 'paused' | 'prelaunch' | 'shutdown' | 'io-err
 
 export interface GuestUse {
   readonly residentBytes: number;
+  /** Through all its cards, as the guest sees it; absent where guests have none. */
+  readonly network?: { readonly inBytes: number; readonly outBytes: number };
   readonly uptimeSeconds: number;
 }
 

@@ -17,7 +17,13 @@ const files: GuestFiles = {
     efidisk0: { path: '/images/vm-101-disk-1', format: 'raw' },
   },
 };
-const options: QemuArgvOptions = { profile: '9.2', accelerator: 'tcg', translationCacheMiB: 256, toolsRoot: '/tools' };
+const options: QemuArgvOptions = {
+  profile: '9.2',
+  accelerator: 'tcg',
+  translationCacheMiB: 256,
+  toolsRoot: '/tools',
+  emulatorRoot: '/tools',
+};
 
 const values: VmValues = {
   name: 'node101',
@@ -26,6 +32,7 @@ const values: VmValues = {
   efidisk0: 'local-lvm:vm-101-disk-1,efitype=4m,size=4M',
   memory: '2048',
   cores: '2',
+  cpu: 'x86-64-v2-AES',
   scsihw: 'virtio-scsi-single',
   scsi0: 'local-lvm:vm-101-disk-0,discard=on,iothread=1,size=8G,ssd=1',
   net0: 'virtio=02:00:00:00:01:01,bridge=vmbr0',
@@ -58,7 +65,7 @@ it('has the devices of the configuration in its boot order', () => {
     '-mon chardev=qmp,mode=control',
     '-machine q35,graphics=off',
     '-accel tcg,thread=multi,tb-size=256',
-    '-cpu max',
+    '-cpu qemu64,+aes,+popcnt,+pni,+sse4.1,+sse4.2,+ssse3,+pclmulqdq',
     '-smp 2,sockets=1,cores=2,maxcpus=2',
     '-m 2048',
     '-smbios file=/run/101.smbios',
@@ -79,6 +86,18 @@ it('has the devices of the configuration in its boot order', () => {
     '-device virtio-net-pci,mac=02:00:00:00:01:01,netdev=net0,id=net0,bootindex=101',
     '-device virtio-balloon-pci,id=balloon0,free-page-reporting=on',
   ]);
+});
+
+it('gives the processor that the configuration names', () => {
+  const cpuOf = (cpu: string): string | undefined => {
+    const argv = makeQemuArgv(101, { ...values, cpu }, files, options);
+    return argv[argv.indexOf('-cpu') + 1];
+  };
+  expect(cpuOf('host')).toBe('max');
+  expect(cpuOf('Nehalem,flags=+aes;-x2apic')).toBe('Nehalem,+aes,-x2apic');
+  expect(cpuOf('cputype=x86-64-v2')).toBe('qemu64,+popcnt,+pni,+sse4.1,+sse4.2,+ssse3');
+  const { cpu: _, ...without } = values;
+  expect(makeQemuArgv(101, without, files, options)).toContain('kvm64');
 });
 
 it('has no balloon when the configuration says so', () => {

@@ -2,6 +2,7 @@
 // as Proxmox gives them, but always able to run without KVM, and with nothing secret in it.
 import { parseDiskSize, readProperties, type Properties, type PropertyFormat } from './property-string.ts';
 import * as formats from './property-formats.ts';
+import { formatCpu } from './qemu-cpu.ts';
 import { formatDisks } from './qemu-disk-argv.ts';
 import { formatNetworks } from './qemu-network-argv.ts';
 import { driveNames } from './vm-options.ts';
@@ -28,6 +29,8 @@ export interface QemuArgvOptions {
   readonly translationCacheMiB: number;
   /** The tree that firmware and boot ROMs are read from. */
   readonly toolsRoot: string;
+  /** The tree that QEMU itself is from, with what belongs to its version. */
+  readonly emulatorRoot: string;
 }
 
 export function makeQemuArgv(vmId: number, values: VmValues, files: GuestFiles, options: QemuArgvOptions): string[] {
@@ -38,13 +41,21 @@ export function makeQemuArgv(vmId: number, values: VmValues, files: GuestFiles, 
   const hasScreen = vga !== 'none' && !vga.startsWith('serial');
   const isUefi = values['bios'] === 'ovmf';
   const bootIndex = getBootIndices(values);
-  const tools = (path: string): string => `${options.toolsRoot === '/' ? '' : options.toolsRoot}/${path}`;
+  const within = (root: string, path: string): string => `${root === '/' ? '' : root}/${path}`;
+  const tools = (path: string): string => within(options.toolsRoot, path);
 
   const argv: string[] = [];
   const add = (...words: readonly string[]): void => void argv.push(...words);
   add('-name', (values['name'] ?? `VM ${vmId}`).replaceAll(',', ',,'));
   add('-no-user-config', '-nodefaults', '-display', 'none');
-  add('-L', tools('usr/share/qemu'), '-L', tools('usr/share/seabios'), '-L', tools('usr/lib/ipxe/qemu'));
+  add(
+    '-L',
+    within(options.emulatorRoot, 'usr/share/qemu'),
+    '-L',
+    tools('usr/share/seabios'),
+    '-L',
+    tools('usr/lib/ipxe/qemu'),
+  );
   add('-pidfile', files.pidFile, '-daemonize');
   add('-chardev', `socket,id=qmp,path=${files.monitorSocket},server=on,wait=off`, '-mon', 'chardev=qmp,mode=control');
   // Without a screen SeaBIOS and iPXE write to the serial port, as they do with Proxmox's "vga: serial0".
@@ -52,7 +63,7 @@ export function makeQemuArgv(vmId: number, values: VmValues, files: GuestFiles, 
   add('-machine', `${isQ35 ? 'q35' : 'pc'},graphics=${hasScreen ? 'on' : 'off'}${smm}`);
   const isTcg = options.accelerator === 'tcg';
   add('-accel', isTcg ? `tcg,thread=multi,tb-size=${options.translationCacheMiB}` : 'kvm');
-  add('-cpu', 'max', '-smp', formatProcessors(values));
+  add('-cpu', formatCpu(values, options.accelerator), '-smp', formatProcessors(values));
   add('-m', property('memory', formats.memoryFormat)['current'] ?? '512');
   if (values['smbios1'] !== undefined) add('-smbios', `file=${files.systemInformation}`);
   add('-rtc', `base=${values['localtime'] === '1' ? 'localtime' : 'utc'}`);

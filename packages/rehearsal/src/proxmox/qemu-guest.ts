@@ -1,13 +1,13 @@
 // Guests that boot: a QEMU process each with firmware, disks, network, serial console and monitor.
 //
 //   start: taps on the bridge ─► SMBIOS table, variables ─► QEMU daemonizes ─► found by its PID file ─► monitor socket
-import { copyFile, mkdir, open, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, open, readFile, truncate, writeFile } from 'node:fs/promises';
 import { execFile } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Clock } from './clock.ts';
 import { EmulatorError, messageOf, refusal } from './error.ts';
-import { findGuestProcess, readGuestUse, removeFiles, waitForEnd } from './guest-process.ts';
+import { findGuestProcess, parseTapTraffic, readGuestUse, removeFiles, waitForEnd } from './guest-process.ts';
 import type { GuestFile, Guests, Images, RunState } from './guest.ts';
 import type { Profile } from './permissions.ts';
 import { makeQemuArgv, type GuestFiles } from './qemu-argv.ts';
@@ -33,6 +33,7 @@ export interface QemuGuestOptions {
 
 export async function openQemuGuests(options: QemuGuestOptions): Promise<Guests> {
   const { guests, runDirectory, logDirectory, clock } = options;
+  const emulatorRoot = guests.emulatorRoot ?? guests.toolsRoot;
   await checkToolsRoot(guests.toolsRoot);
   await mkdir(runDirectory, { recursive: true, mode: 0o700 });
   await mkdir(logDirectory, { recursive: true });
@@ -71,9 +72,10 @@ export async function openQemuGuests(options: QemuGuestOptions): Promise<Guests>
       accelerator: guests.accelerator,
       translationCacheMiB: guests.translationCacheMiB,
       toolsRoot: guests.toolsRoot,
+      emulatorRoot,
     });
     try {
-      await runTool(guests.toolsRoot, '/usr/bin/qemu-system-x86_64', argv, runDirectory);
+      await runTool(emulatorRoot, '/usr/bin/qemu-system-x86_64', argv, runDirectory);
     } catch (error) {
       await removeTaps(vmId, values);
       const output = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
@@ -90,7 +92,8 @@ export async function openQemuGuests(options: QemuGuestOptions): Promise<Guests>
     },
     getUse: async (vmId) => {
       const pid = await getPid(vmId);
-      return pid === undefined ? { residentBytes: 0, uptimeSeconds: 0 } : readGuestUse(pid);
+      if (pid === undefined) return { residentBytes: 0, uptimeSeconds: 0 };
+      return { ...(await readGuestUse(pid)), network: parseTapTraffic(await readFile('/proc/net/dev', 'utf8'), vmId) };
     },
     powerDown: (vmId) => command(vmId, 'system_powerdown'),
     quit: (vmId) => command(vmId, 'quit'),

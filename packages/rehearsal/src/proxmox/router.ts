@@ -6,6 +6,7 @@ import { nodeRoutes } from './routes/node.ts';
 import { poolRoutes } from './routes/pool.ts';
 import { storageRoutes } from './routes/storage.ts';
 import { taskRoutes } from './routes/task.ts';
+import { userRoutes } from './routes/user.ts';
 import { versionRoutes } from './routes/version.ts';
 import { vmRoutes } from './routes/vm.ts';
 import { vmConfigRoutes } from './routes/vm-config.ts';
@@ -16,6 +17,7 @@ import type { Route } from './route.ts';
 export const allRoutes: readonly Route[] = [
   ...versionRoutes,
   ...accessRoutes,
+  ...userRoutes,
   ...clusterRoutes,
   ...nodeRoutes,
   ...taskRoutes,

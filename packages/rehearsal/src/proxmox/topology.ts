@@ -13,7 +13,7 @@ const acl = z.array(z.strictObject({ path: z.string().startsWith('/'), privilege
 
 const storage = z.strictObject({
   id: z.string().regex(/^[a-z][a-z0-9\-_.]*[a-z0-9]$/i),
-  type: z.enum(['dir', 'lvmthin']),
+  type: z.enum(['dir', 'lvm', 'lvmthin']),
   content: z.array(z.enum(['images', 'iso', 'import', 'snippets', 'rootdir', 'backup', 'vztmpl'])).default(['images']),
   totalGiB: z.number().positive().default(500),
 });
@@ -22,9 +22,14 @@ const qemuGuests = z.strictObject({
   kind: z.literal('qemu'),
   /** A Debian root tree with qemu-system-x86, ovmf and ipxe-qemu; "/" for the machine's own. */
   toolsRoot: z.string().startsWith('/'),
+  /** The tree whose QEMU runs the guests, with the firmware of the other one; without it, the one of the other one. */
+  emulatorRoot: z.string().startsWith('/').optional(),
   accelerator: z.enum(['tcg', 'kvm']).default('tcg'),
-  /** What a guest's translated code may occupy on top of its memory; three guests of 1 GiB stay below 4 GiB with it. */
-  translationCacheMiB: z.number().int().min(32).default(128),
+  /**
+   * What a guest's translated code may occupy on top of its memory. When it is full all of it is dropped and made again:
+   * the programs of a control plane need 512.
+   */
+  translationCacheMiB: z.number().int().min(32).default(512),
 });
 
 const topologySchema = z.strictObject({

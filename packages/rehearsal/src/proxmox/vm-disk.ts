@@ -105,7 +105,7 @@ async function allocate(
       const kind = drive['efitype'] === '4m' ? '4m' : '2m';
       bytes = await images.createFirmwareVariables(file, kind, drive['pre-enrolled-keys'] === '1');
       // A logical volume is at least one extent of 4 MiB, which is what Proxmox shows; the image stays as long as firmware wants.
-      if (context.volumes.getStorage(storage).type === 'lvmthin') bytes = 4 * 1024 * 1024;
+      if (context.volumes.getStorage(storage).type !== 'dir') bytes = 4 * 1024 * 1024;
     } else await images.create(file, bytes);
   };
   const id = await context.volumes.allocate({ storage, vmId, format: drive['format'] }, create);
@@ -131,6 +131,14 @@ export function getDiskFiles(context: NodeContext, values: VmValues): Record<str
     if (file.includes(':')) files[option] = context.volumes.getFile(file);
   }
   return files;
+}
+
+/** Refuses a start without one of its images. */
+export async function requireDisks(context: NodeContext, values: VmValues): Promise<void> {
+  for (const option of [...driveNames, 'efidisk0']) {
+    const file = values[option] === undefined ? 'none' : (parseDrive(option, values[option])['file'] ?? 'none');
+    if (file.includes(':')) await context.volumes.requireThere(file);
+  }
 }
 
 export function listVolumeIds(values: VmValues): string[] {

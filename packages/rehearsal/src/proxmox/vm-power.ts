@@ -9,7 +9,7 @@ import { vmLockPath } from './lock.ts';
 import type { NodeContext } from './node-context.ts';
 import type { TaskLog } from './task.ts';
 import { applyPending } from './vm-pending.ts';
-import { getDiskFiles } from './vm-disk.ts';
+import { getDiskFiles, requireDisks } from './vm-disk.ts';
 import type { VmConfig } from './vm-config-file.ts';
 
 const lockSeconds = 10;
@@ -43,6 +43,7 @@ export async function startVm(context: NodeContext, vmId: number, options: Power
     await context.guests.cleanUp(vmId, values);
     if (values['bios'] === 'ovmf' && values['efidisk0'] === undefined)
       log.warn('no efidisk configured! Using temporary efivars disk.');
+    await requireDisks(context, values);
     await context.guests.start({ vmId, values, disks: getDiskFiles(context, values) }, log);
   });
 }

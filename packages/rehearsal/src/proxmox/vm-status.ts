@@ -1,4 +1,5 @@
 // How a VM is, in the fields that lists and status calls share.
+import type { GuestUse } from './guest.ts';
 import type { NodeContext } from './node-context.ts';
 import { parsePropertyString } from './property-string.ts';
 import { memoryFormat } from './property-formats.ts';
@@ -25,7 +26,7 @@ export async function getVmStatus(
 ): Promise<Record<string, unknown>> {
   const { values } = config;
   const pid = await context.guests.getPid(vmId);
-  const use = pid === undefined ? { residentBytes: 0, uptimeSeconds: 0 } : await context.guests.getUse(vmId);
+  const use: GuestUse = pid === undefined ? { residentBytes: 0, uptimeSeconds: 0 } : await context.guests.getUse(vmId);
   return {
     vmid: vmId,
     name: values['name'] ?? `VM ${vmId}`,
@@ -39,8 +40,8 @@ export async function getVmStatus(
     cpu: 0,
     mem: use.residentBytes,
     ...(context.topology.profile === '9.2' ? { memhost: use.residentBytes } : {}),
-    netin: 0,
-    netout: 0,
+    netin: use.network?.inBytes ?? 0,
+    netout: use.network?.outBytes ?? 0,
     diskread: 0,
     diskwrite: 0,
     ...(values['template'] === '1' ? { template: 1 } : {}),

@@ -2,7 +2,7 @@
 //
 //   local:101/vm-101-disk-0.qcow2      dir       images/local/101/vm-101-disk-0.qcow2
 //   local:iso/debian.iso               dir       images/local/template/iso/debian.iso
-//   local-lvm:vm-101-disk-0            lvmthin   images/local-lvm/vm-101-disk-0
+//   local-lvm:vm-101-disk-0            lvmthin   images/local-lvm/vm-101-disk-0          (and lvm)
 import type { Stats } from 'node:fs';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -31,7 +31,11 @@ export interface Volumes {
     create: (file: GuestFile) => Promise<void>,
   ): Promise<string>;
   free(volumeId: string): Promise<void>;
+  /** As a start activates a volume: refuses with the storage's own words when it is not there. */
+  requireThere(volumeId: string): Promise<void>;
   list(storage: string): Promise<StoredVolume[]>;
+  /** LVM whose folder is away is LVM whose disk is away; a directory is made again when it is missing. */
+  isActive(storage: string): Promise<boolean>;
   getUsedBytes(storage: string): Promise<number>;
 }
 
@@ -74,7 +78,7 @@ export function makeVolumes(directory: string, storages: readonly StorageTopolog
     const storage = getStorage(storageId);
     const names: string[] = [];
     for (const entry of await readFolder(join(directory, storage.id))) {
-      if (storage.type === 'lvmthin') names.push(entry);
+      if (storage.type !== 'dir') names.push(entry);
       else if (/^[1-9]\d+$/.test(entry))
         for (const image of await listImageNames(storage, Number(entry))) names.push(`${entry}/${image}`);
     }
@@ -103,6 +107,16 @@ export function makeVolumes(directory: string, storages: readonly StorageTopolog
     getStorage,
     getFile,
     list,
+    requireThere: async (volumeId) => {
+      if ((await statIfThere(getFile(volumeId).path)) !== undefined) return;
+      const { storage, name } = parseVolumeId(volumeId);
+      if (storage.type === 'dir') throw refusal(`volume '${volumeId}' does not exist`);
+      throw refusal(`no such logical volume pve/${name}`);
+    },
+    isActive: async (storageId) => {
+      const { id, type } = getStorage(storageId);
+      return type === 'dir' || (await statIfThere(join(directory, id))) !== undefined;
+    },
     allocate: async ({ storage: storageId, vmId, format }, create) => {
       const storage = getStorage(storageId);
       if (!storage.content.includes('images'))

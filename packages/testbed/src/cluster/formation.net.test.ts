@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { planCluster } from '@labwright/cluster/formation/cluster-plan';
-import { makeFormationExecutors, type FormationOptions } from '@labwright/cluster/formation/executors';
+import { makeFormationExecutors } from '@labwright/cluster/formation/executors';
+import type { FormationOptions } from '@labwright/cluster/formation/formation-options';
 import { makeJoinJob } from '@labwright/cluster/formation/kubeadm-jobs';
 import { keepLogin, type LoginKeeper } from '@labwright/cluster/formation/login-keeper';
 import { nodeLabels } from '@labwright/cluster/formation/marks';
@@ -159,11 +160,8 @@ describe.skipIf(found.kind === 'missing')('a cluster', () => {
     expect(await run('cluster.join', { name: 'node103' })).toMatch(/^joined in \d+ s$/);
     expect(during).toHaveLength(1);
     expect(await listTokens()).toEqual([]);
-    // Made before the machine came, with the range that its network was configured with.
-    expect(await getFresh()).toMatchObject({
-      metadata: { labels: nodeLabels(lab, 'worker') },
-      spec: { podCIDR: '10.244.255.0/24' },
-    });
+    // Its kubelet makes the node, and nobody before it.
+    expect(await getFresh()).toBeUndefined();
   });
 
   test('a join that fails says where it stopped, with the last lines of the kubelet, and leaves no token', async () => {
@@ -188,16 +186,19 @@ describe.skipIf(found.kind === 'missing')('a cluster', () => {
     const before = await getFresh();
     answer = async (_name, command) => (isLook(command) ? 'blank\n' : 'labwright: ended 0\n');
     await run('cluster.join', { name: 'node103' });
-    const after = await getFresh();
-    expect(after?.metadata.uid).not.toBe(before?.metadata.uid);
-    expect(after?.status?.conditions).toBeUndefined();
+    expect([before?.metadata.name, await getFresh()]).toEqual(['node103', undefined]);
   });
 
   test('gets our objects once, and needs nothing then', async () => {
     const before = planCluster(options.blueprint, { facts: await observe(), keys: { kind: 'usable' }, others: [] });
     expect(before.steps.map(({ id }) => id)).toContain('cluster.settle cluster');
-    answer = async () => '[addons] Applied essential addon: kube-proxy\nlabwright: ended 0\n';
+    // The API server of a cluster that has just been formed may be too slow for kubeadm's ten seconds.
+    const slow =
+      'error execution phase addon/kube-proxy: unable to create daemonset: Post "…": context deadline exceeded';
+    const endings = [`${slow}\nlabwright: ended 1\n`, `${slow}\nlabwright: ended 1\n`];
+    answer = async () => endings.shift() ?? '[addons] Applied essential addon: kube-proxy\nlabwright: ended 0\n';
     await run('cluster.settle', { name: 'node101' });
+    expect(endings).toEqual([]);
     await run('cluster.settle', { name: 'node101' });
     nodes.push(await addNode('node103', 'worker'));
     const after = planCluster(options.blueprint, { facts: await observe(), keys: { kind: 'usable' }, others: [] });
@@ -211,7 +212,7 @@ describe.skipIf(found.kind === 'missing')('a cluster', () => {
 
   test('is recognised by the real kubeadm of a machine that joins, with our file and token', async () => {
     if (found.kind === 'missing') return;
-    // As guest/job.sh has it, with /etc and /var/lib covered for this test alone.
+    // As guest/kubeadm.sh has it, with /etc and /var/lib covered for this test alone.
     const covered = ['/etc', '/var/lib'];
     for (const path of covered) {
       const [upper, work] = [join('/run/joining', `upper${path}`), join('/run/joining', `work${path}`)];
@@ -232,7 +233,7 @@ describe.skipIf(found.kind === 'missing')('a cluster', () => {
       const terms = { expiresAt: Date.now() + 60_000, description: 'for a test' };
       await applyBootstrapToken(plane.connection, token, terms, { signal });
       const world = { blueprint: options.blueprint, cluster: options.cluster, pki, now: Date.now() };
-      const job = await makeJoinJob(world, machine, formatBootstrapToken(token), undefined);
+      const job = await makeJoinJob(world, machine, formatBootstrapToken(token));
       for (const file of job.files) {
         if (!('content' in file)) continue;
         await mkdir(dirname(file.path), { recursive: true });

@@ -1,13 +1,14 @@
-// A run of kubeadm on a machine, through everything that can happen to it: the real scripts in a real shell, with the machine's
+// A run of kubeadm (or other work) on a machine, through everything that can happen to it: the real scripts in a real shell, with the machine's
 // /etc and /var/lib of their own. Only systemd and kubeadm are played: what they do on a real machine is seen in the guests.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type JobOutcome, type KubeadmJob, runKubeadmJob } from '@labwright/cluster/formation/kubeadm-job';
 import { fetchDiskState } from '@labwright/cluster/formation/machine-disk';
 import type { Shell } from '@labwright/cluster/formation/shell';
+import { runMachineJob, type MachineJob } from '@labwright/cluster/machine-job/machine-job';
 import { LabwrightError } from '@labwright/core/errors/error';
 import { systemClock } from '@labwright/core/ports/system';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -85,7 +86,8 @@ describe('a run of kubeadm', () => {
     for (const path of ['/etc', '/var/lib']) await run('umount', ['-l', path]);
   });
   beforeEach(async () => {
-    for (const path of ['/etc/kubernetes', '/var/lib/labwright', '/run/labwright-kubeadm']) {
+    const runs = ['/run/labwright-kubeadm', '/run/labwright-fetch'];
+    for (const path of ['/etc/kubernetes', '/var/lib/labwright', ...runs]) {
       await rm(path, { recursive: true, force: true });
     }
     for (const name of ['unit', 'told', 'gate', 'broken', 'config']) await rm(join(folder, name), { force: true });
@@ -160,8 +162,8 @@ describe('a run of kubeadm', () => {
       expect.stringContaining("-> '/etc/kubernetes/other.conf'"),
       '',
     ]);
-    await expect(readFile('/run/labwright-kubeadm/kubeadm.yaml')).rejects.toThrow('ENOENT');
-    await expect(readFile('/run/labwright-kubeadm/files.tar')).rejects.toThrow('ENOENT');
+    // Its configuration with the token, and the files with the keys.
+    await expect(readdir('/run/labwright-kubeadm/files')).rejects.toThrow('ENOENT');
   });
 
   test('a second time does nothing, and a join wakes the kubelet up', async () => {
@@ -244,5 +246,27 @@ describe('a run of kubeadm', () => {
     await rm(join(folder, 'gate'));
     expect(await start()).toEqual({ kind: 'done' });
     expect(await told()).toContain('kubeadm reset --force --cri-socket /run/containerd/containerd.sock');
+  });
+
+  test('other work has the same frame: its settings, its files, which go, and its last lines', async () => {
+    const work: MachineJob = {
+      unit: 'labwright-fetch',
+      description: 'Labwright: fetch',
+      script: 'say "fetches $version"; cat files/of/it; stat -c "%a %U" files/of/it; exit "$code"',
+      settings: { version: "it's 1.20.3", code: '0' },
+      files: [{ path: 'of/it', mode: 0o600, content: 'a file\n' }],
+    };
+    const words: string[] = [];
+    const options = { clock: systemClock, signal, patienceMs: 20_000, timeoutMs: 60_000 };
+    const progress = (each: string): void => void words.push(each);
+    const log = await runMachineJob(shell, 'node101', work, { ...options, progress });
+    expect(log).toEqual(["[labwright] fetches it's 1.20.3", 'a file', '600 root']);
+    expect(words).toEqual(["fetches it's 1.20.3"]);
+    await expect(readdir('/run/labwright-fetch/files')).rejects.toThrow('ENOENT');
+    const fails = { ...work, settings: { ...work.settings, code: '3' } };
+    await expect(runMachineJob(shell, 'node101', fails, { ...options, progress })).rejects.toMatchObject({
+      code: 'LW6036',
+      why: 'it ended with exit code 3',
+    });
   });
 });

@@ -42,7 +42,7 @@ describe.skipIf(found.kind === 'missing')('kubeadm', () => {
     const pki = await makeClusterPki(lab, Date.now());
     files = [
       ...(await makeControlPlaneFiles(pki, cluster, machine, [machine], Date.now())),
-      ...(await makeKubeletFiles(pki, cluster, machine, Date.now())),
+      ...(await makeKubeletFiles(pki, machine, `https://${machine.address}:${cluster.endpoint.port}`, Date.now())),
       ...makeStaticPodPatches(cluster),
     ];
     for (const file of files) {

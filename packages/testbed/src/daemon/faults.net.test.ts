@@ -1,7 +1,9 @@
 // What goes wrong in a home while Labwright works: locks, late answers, hosts that are down, strangers, and people who do two
 // things at once.
+import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { LabEvent } from '@labwright/core/events/event';
+import { readLab } from '@labwright/core/lab/read-lab';
 import { runToTheEnd } from './killed-run.ts';
 import type { ServeProcess } from './serve-processes.ts';
 import { makeStandInLab, type StandInLab } from './stand-in-lab.ts';
@@ -207,5 +209,36 @@ test(
     const plan = await labwright.client.plan(up, never);
     expect(plan.steps.filter((step) => step.change !== 'wait')).toEqual([]);
     expect(plan.problems).toEqual([]);
+  },
+);
+
+test(
+  'an edited lab file is planned and applied by the Labwright that serves already',
+  { timeout: 60_000 },
+  async () => {
+    expect((await labwright.run(up)).outcome).toBe('done');
+    const { digest: before } = await readLab(lab.labFile);
+    const text = await readFile(lab.labFile, 'utf8');
+    try {
+      await writeFile(lab.labFile, `# a comment\n${text}`);
+      expect((await readLab(lab.labFile)).digest).toBe(before);
+      await writeFile(lab.labFile, text.replace('memory: 1GiB', 'memory: 2GiB'));
+      const { digest } = await readLab(lab.labFile);
+      const client = labwright.clientBy(digest);
+      // Who has not read the file is answered by what is served.
+      expect((await labwright.client.plan(up, never)).steps).toEqual([]);
+      const plan = await client.plan(up, never);
+      expect(plan.steps.map(({ target }) => target)).toEqual(expect.arrayContaining(['node101', 'node102']));
+      await expect(labwright.clientBy(before).plan(up, never)).rejects.toMatchObject({ code: 'LW5004' });
+      const run = { planId: plan.id, ticket: 'edited', emit: () => undefined, interrupt: never, signal: never };
+      expect(await client.run(run)).toEqual({ type: 'end', outcome: 'done', errors: [] });
+      expect(await lab.readConfigFile(101)).toMatch(/^memory: 2048$/m);
+      // A file that is not sound is the editor's to hear of; the lab is served as it was.
+      await writeFile(lab.labFile, 'version: 1\n');
+      await expect(labwright.clientBy('another').plan(up, never)).rejects.toMatchObject({ code: 'LW1002' });
+      expect((await client.status(never)).machines).toHaveLength(2);
+    } finally {
+      await writeFile(lab.labFile, text);
+    }
   },
 );

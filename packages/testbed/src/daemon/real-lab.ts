@@ -79,6 +79,16 @@ export class RealLab implements AsyncDisposable {
     return output;
   }
 
+  /** As above, with standard output alone and without the last newline. */
+  async expectOutput(...words: readonly string[]): Promise<string> {
+    const child = this.begin(...words);
+    let text = '';
+    child.stdout?.setEncoding('utf8').on('data', (part: string) => (text += part));
+    const { exitCode, output } = await untilEnd(child);
+    if (exitCode !== 0) throw new Error(`labwright ${words.join(' ')} ended with ${exitCode}:\n${output}`);
+    return text.trimEnd();
+  }
+
   /** Standard output of a command line on a machine, without the last newline; undefined while it does not let us in. */
   async on(machine: string, commandLine: string): Promise<string | undefined> {
     const ssh = ['ssh', '-o', 'ConnectTimeout=3', '-o', 'BatchMode=yes', '-o', 'LogLevel=ERROR', machine, commandLine];
@@ -113,6 +123,17 @@ export class RealLab implements AsyncDisposable {
   async cutPower(machine: string): Promise<void> {
     const socket = proxmoxControlSocket(this.#state, await this.#hostOf(machine));
     await sendControl(socket, 'POST', '/faults', { kind: 'power-cut', vmId: this.machine(machine).vmId });
+  }
+
+  /** The guest ends at once and its disk is gone; the VM's configuration stays. */
+  async failDisk(machine: string): Promise<void> {
+    await this.expect('rehearse', 'break', 'disk', machine);
+  }
+
+  /** The body of a good answer within five seconds, asked for as anybody in the lab's LAN would. */
+  async fetchFromLaptop(url: string): Promise<string | undefined> {
+    const { exitCode, stdout } = await this.#atLaptop(['curl', '--silent', '--fail', '--max-time', '5', url]);
+    return exitCode === 0 ? stdout : undefined;
   }
 
   /** What the machine's serial console has shown since its VM was created. */

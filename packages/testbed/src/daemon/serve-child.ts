@@ -7,6 +7,7 @@ import type { Log } from '@labwright/core/ports/log';
 import { Secret } from '@labwright/core/ports/secret';
 import { systemClock, systemRandom } from '@labwright/core/ports/system';
 import { serveLab } from '@labwright/daemon/serve';
+import type { ServeOptions } from '@labwright/daemon/serve-options';
 
 /** What the line says. It comes by a pipe, so that the secret stands in no list of processes. */
 export interface ServeOrder {
@@ -29,11 +30,12 @@ const log: Log = {
 const lines = createInterface({ input: process.stdin });
 for await (const line of lines) {
   const order = JSON.parse(line) as ServeOrder;
-  const { lab } = await readLab(order.labFile);
-  const stop = new AbortController();
-  const serving = await serveLab(
-    {
+  const readOptions = async (): Promise<ServeOptions> => {
+    const { lab, digest } = await readLab(order.labFile);
+    return {
       blueprint: resolveBlueprint(lab, { rehearsal: true }),
+      labDigest: digest,
+      reread: readOptions,
       credentials: { kind: 'token', id: order.tokenId, secret: new Secret(order.tokenSecret) },
       expect: 'rehearsal',
       stateDirectory: order.stateDirectory,
@@ -44,9 +46,10 @@ for await (const line of lines) {
       clock: systemClock,
       random: systemRandom,
       log,
-    },
-    stop.signal,
-  );
+    };
+  };
+  const stop = new AbortController();
+  const serving = await serveLab(await readOptions(), stop.signal);
   process.stdout.write('serving\n');
   await new Promise<void>((resolve) => lines.once('close', resolve));
   await serving.close();

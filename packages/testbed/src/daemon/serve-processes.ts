@@ -18,6 +18,8 @@ export interface RunEnded {
 
 export interface ServeProcess {
   readonly client: LabClient;
+  /** As a command that has read the lab file with this digest. */
+  clientBy(labDigest: string): LabClient;
   /** Plans and runs the plan, as the commands do. */
   run(intent: Intent, options?: RunHooks): Promise<RunEnded>;
   /** SIGKILL; resolves when the process is gone. Safe to call twice. */
@@ -64,6 +66,7 @@ export function makeServeProcesses(order: ServeOrder, programs: string): ServePr
     const client = makeLabClient(order.socket);
     return {
       client,
+      clientBy: (labDigest) => makeLabClient(order.socket, labDigest),
       kill: () => killProcess(child),
       run: async (intent, { onEvent, interrupt = never } = {}) => {
         const plan = await client.plan(intent, never);

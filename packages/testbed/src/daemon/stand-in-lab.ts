@@ -23,6 +23,7 @@ const run = promisify(execFile);
 
 export interface StandInLab {
   readonly blueprint: Blueprint;
+  readonly labFile: string;
   readonly cluster: ClusterFixture;
   readonly machines: StandInMachines;
   readonly processes: ServeProcesses;
@@ -90,6 +91,7 @@ export async function makeStandInLab(options: StandInLabOptions): Promise<StandI
 
   return {
     blueprint,
+    labFile,
     cluster,
     machines,
     processes,

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { cidr, ipv4 } from '@labwright/core/addresses/ipv4';
 import { silentLog } from '@labwright/core/ports/log';
 import { systemClock, systemRandom } from '@labwright/core/ports/system';
-import { ensureDebianRoot, type BuildContext, type DebianRootSpec } from '@labwright/images/debian-root';
+import { ensureDebianRoot, type BuildContext } from '@labwright/images/debian-root';
 import { ImageStore } from '@labwright/images/kubernetes/image-store';
 import { clusterNodeRoot } from '@labwright/images/kubernetes/node-image';
 import { registryMirrorFile } from '@labwright/images/kubernetes/registry-mirror';
@@ -18,7 +18,7 @@ import { runInRoot } from '@labwright/images/root-program';
 import { makeNetwork } from '@labwright/netboot/make-boot';
 import { startNetboot, type Netboot } from '@labwright/netboot/netboot';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { testCacheDirectory } from '../roots.ts';
+import { registryRoot, testCacheDirectory } from '../roots.ts';
 
 const run = promisify(execFile);
 const loopback = ipv4('127.0.0.1');
@@ -29,7 +29,6 @@ let store: ImageStore;
 let netboot: Netboot;
 
 /** Docker's own, as Debian has it. */
-const registryRoot: DebianRootSpec = { name: 'registry', packages: ['docker-registry'], kind: 'files' };
 
 const pushScript = [
   'set -e',
@@ -57,7 +56,7 @@ beforeAll(async () => {
   netboot = await startNetboot(
     {
       network: makeNetwork({ address: loopback, cidr: cidr('127.0.0.0/8') }),
-      directory: { findByMac: () => undefined },
+      directory: { findByMac: () => undefined, findByAddress: () => undefined },
       images: { get: async () => undefined },
       artifacts: {
         findManifest: async (name) => await store.findManifest(name),
@@ -141,14 +140,14 @@ test(
   'an image is pulled out of a registry of other people, whole and with the same digest',
   { timeout: 60_000 },
   async () => {
-    const registry = await ensureDebianRoot(registryRoot, contextOf(testCacheDirectory()));
+    const registry = await registryRoot();
     const config = join(folder, 'registry.yml');
     const data = join(folder, 'registry');
     await writeFile(
       config,
       `version: 0.1\nstorage: {filesystem: {rootdirectory: ${data}}}\nhttp: {addr: '127.0.0.1:5000'}\nlog: {level: error}\n`,
     );
-    const peer = spawn(join(registry.directory, 'usr/bin/docker-registry'), ['serve', config], { stdio: 'ignore' });
+    const peer = spawn(join(registry, 'usr/bin/docker-registry'), ['serve', config], { stdio: 'ignore' });
     try {
       await runInRoot(
         {

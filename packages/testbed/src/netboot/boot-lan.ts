@@ -10,7 +10,7 @@ import type { BootEvent, BootRefusedEvent } from '@labwright/core/events/boot';
 import type { Clock } from '@labwright/core/ports/clock';
 import type { Log } from '@labwright/core/ports/log';
 import { systemClock, systemRandom } from '@labwright/core/ports/system';
-import type { BootFile, BootImage, BootMachine, BootNetwork } from '@labwright/netboot/boot-network';
+import type { BootFile, BootImage, BootMachine, BootMode, BootNetwork } from '@labwright/netboot/boot-network';
 import { startNetboot, type Netboot, type NetbootOptions } from '@labwright/netboot/netboot';
 import { makeLan, type Lan } from '../network/lan.ts';
 import { toolsRoot } from '../roots.ts';
@@ -33,8 +33,8 @@ export interface BootLan {
   forgetRefusals(): void;
   /** Whether the image can be had; it can from the beginning unless the options say otherwise. */
   setImageReady(isReady: boolean): void;
-  /** Ends network boot and begins it anew with nothing known, as after a kill. */
-  restart(): Promise<void>;
+  /** Ends network boot and begins it anew with nothing known, as after a kill; in another mode when one is given. */
+  restart(mode?: BootMode): Promise<void>;
   /** Resolves with the first boot event that fits, past ones included. */
   waitForBoot(fits: (event: BootEvent) => boolean, timeoutMs: number): Promise<BootEvent>;
   close(): Promise<void>;
@@ -44,7 +44,7 @@ export interface BootLanOptions {
   readonly bridge: string;
   /** Third byte of 10.77.x.0/24, so that several LANs fit into one testbed. */
   readonly subnet: number;
-  readonly mode?: 'serve' | 'proxy';
+  readonly mode?: BootMode;
   readonly dynamic?: Ipv4Range;
   readonly machines?: readonly Pick<BootMachine, 'firmware'>[];
   /** The files of the image; random bytes by default. */
@@ -92,7 +92,7 @@ export async function makeBootLan(options: BootLanOptions): Promise<BootLan> {
   const refused: BootRefusedEvent[] = [];
   const waiting = new Set<() => void>();
   const stop = new AbortController();
-  const network: BootNetwork = {
+  let network: BootNetwork = {
     address: ipv4(at(9)),
     cidr: cidr(`${at(0)}/24`),
     gateway: ipv4(at(1)),
@@ -104,8 +104,10 @@ export async function makeBootLan(options: BootLanOptions): Promise<BootLan> {
   };
   let isImageReady = true;
   const netbootOptions = {
-    network,
-    directory: { findByMac: (address) => machines.find((machine) => machine.mac === address) },
+    directory: {
+      findByMac: (asking) => machines.find((machine) => machine.mac === asking),
+      findByAddress: (asking) => machines.find((machine) => machine.address === asking),
+    },
     images: { get: (name: string) => Promise.resolve(name === 'debian' && isImageReady ? image : undefined) },
     loaders,
     renderIgnition: (machine) => ({
@@ -125,14 +127,16 @@ export async function makeBootLan(options: BootLanOptions): Promise<BootLan> {
       else refused.push(event);
       for (const check of waiting) check();
     },
-  } satisfies NetbootOptions;
-  let netboot = await startNetboot(netbootOptions, stop.signal);
+  } satisfies Omit<NetbootOptions, 'network'>;
+  let netboot = await startNetboot({ ...netbootOptions, network }, stop.signal);
   return {
     lan,
     get netboot() {
       return netboot;
     },
-    network,
+    get network() {
+      return network;
+    },
     machines,
     image,
     folder,
@@ -146,9 +150,10 @@ export async function makeBootLan(options: BootLanOptions): Promise<BootLan> {
     setImageReady: (isReady) => {
       isImageReady = isReady;
     },
-    restart: async () => {
+    restart: async (mode = network.mode) => {
       await netboot.close();
-      netboot = await startNetboot(netbootOptions, stop.signal);
+      network = { ...network, mode };
+      netboot = await startNetboot({ ...netbootOptions, network }, stop.signal);
     },
     waitForBoot: async (fits, timeoutMs) => {
       const { promise, resolve, reject } = Promise.withResolvers<BootEvent>();

@@ -4,10 +4,10 @@ import type { Log } from '@labwright/core/ports/log';
 import type { BootMachine } from '@labwright/netboot/boot-network';
 import { newIpxeFolder } from '../roots.ts';
 import { makeBootLan, type BootLan } from './boot-lan.ts';
+import { bootMs, bootToLinux } from './boot-to-linux.ts';
 import { guestKernel, startFirmwareGuest } from './firmware-guest.ts';
 import { startUdhcpd, type OtherServer } from './udhcpd.ts';
 
-const bootMs = 180_000;
 let boot: BootLan;
 
 const firmwares = [
@@ -25,7 +25,7 @@ describe('as the only DHCP server', () => {
     '$firmware firmware boots from us, and Linux starts',
     { timeout: 2 * bootMs },
     async (expected) => {
-      expect(await bootStages(machineWith(expected.firmware))).toEqual(expected.stages);
+      expect(await bootToLinux(boot, machineWith(expected.firmware))).toEqual(expected.stages);
     },
   );
 });
@@ -47,7 +47,7 @@ describe('as a proxy beside another DHCP server', () => {
     '$firmware firmware boots from us, and Linux starts',
     { timeout: 2 * bootMs },
     async (expected) => {
-      expect(await bootStages(machineWith(expected.firmware))).toEqual(expected.stages);
+      expect(await bootToLinux(boot, machineWith(expected.firmware))).toEqual(expected.stages);
     },
   );
 });
@@ -104,7 +104,7 @@ describe('with an iPXE that looks for autoexec.ipxe beside itself', () => {
   afterAll(() => boot.close());
 
   test('it takes its script by TFTP from there, and Linux starts', { timeout: 2 * bootMs }, async () => {
-    expect(await bootStages(machineWith('uefi'))).toEqual(['offered', 'loader', 'kernel']);
+    expect(await bootToLinux(boot, machineWith('uefi'))).toEqual(['offered', 'loader', 'kernel']);
     const scripts = transfers.filter((line) => line.startsWith('a TFTP transfer') && line.includes('autoexec.ipxe'));
     expect(scripts).toEqual([expect.stringContaining('"outcome":"sent"')]);
   });
@@ -114,46 +114,4 @@ function machineWith(firmware: BootMachine['firmware']): BootMachine {
   const machine = boot.machines.find((candidate) => candidate.firmware === firmware);
   if (machine === undefined) throw new Error(`no ${firmware} machine`);
   return machine;
-}
-
-/** Boots the machine until Linux has started from our files, and tells the stages that were seen on the way. */
-async function bootStages(machine: BootMachine): Promise<readonly string[]> {
-  const started = performance.now();
-  const guest = await startFirmwareGuest({ bridge: boot.lan.bridge, machine, folder: boot.folder });
-  try {
-    await boot.waitForBoot((event) => event.machine === machine.name && event.stage === 'kernel', bootMs);
-    const fetched = performance.now();
-    await expect.poll(() => guest.readConsole(), { timeout: bootMs, interval: 250 }).toMatch(/RAMDISK: \[.*\]/);
-    const linux = await guest.readConsole();
-    console.log(
-      `${machine.firmware}: kernel asked for after ${seconds(fetched - started)}, Linux runs after ` +
-        seconds(performance.now() - started),
-    );
-    const commandLine = /[Cc]ommand line: (.*)/.exec(linux)?.[1] ?? '';
-    const { address, cidr } = boot.network;
-    expect(commandLine).toMatch(new RegExp(`labwright\\.url=http://${address}:8080/b/[0-9a-f]{32} `));
-    expect(commandLine).toContain(
-      `labwright.lab=home+rehearsal labwright.machine=${machine.name} labwright.generation=1`,
-    );
-    expect(commandLine).toContain(
-      `labwright.mac=${machine.mac} labwright.address=${machine.address}/${cidr.split('/')[1]}`,
-    );
-    // As large as what was served: iPXE keeps Content-Length, and Linux finds all of it.
-    const [, first = '', last = ''] = /RAMDISK: \[mem 0x([0-9a-f]+)-0x([0-9a-f]+)\]/.exec(linux) ?? [];
-    const ramdiskBytes = Number.parseInt(last, 16) - Number.parseInt(first, 16) + 1;
-    expect(ramdiskBytes).toBeGreaterThanOrEqual(boot.image.initrd.size);
-    expect(ramdiskBytes).toBeLessThan(boot.image.initrd.size + 4096);
-  } finally {
-    await guest.stop();
-  }
-  const events = boot.boots.filter((event) => event.machine === machine.name);
-  // All of it was one boot, and nothing was refused on the way.
-  expect(new Set(events.map(({ session }) => session)).size).toBe(1);
-  expect(boot.refused).toEqual([]);
-  expect(boot.netboot.counters.malformed).toBe(0);
-  return events.map(({ stage }) => stage);
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
 }

@@ -30,7 +30,10 @@ await startNetboot(
       httpPort: 8080,
       mode: 'serve',
     },
-    directory: { findByMac: (asking) => (asking === machine.mac ? machine : undefined) },
+    directory: {
+      findByMac: (asking) => (asking === machine.mac ? machine : undefined),
+      findByAddress: () => undefined,
+    },
     images: { get: () => Promise.resolve(undefined) },
     loaders: {},
     renderIgnition: () => ({ status: 503, contentType: 'text/plain', body: '' }),

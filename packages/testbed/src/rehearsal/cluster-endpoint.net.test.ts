@@ -70,7 +70,15 @@ async function makeDevices(directory: string): Promise<readonly DeviceInput[]> {
       processes: [{ name: 'api', command: [process.execPath, ...argv], readyPort: 6443 }],
     };
   });
-  const laptop = { address: '10.77.40.50', gateway, directory, tree: tools, loopback: endpoint };
+  const laptop = {
+    address: '10.77.40.50',
+    gateway,
+    resolver: gateway,
+    domain: 'home.arpa',
+    directory,
+    tree: tools,
+    loopback: endpoint,
+  };
   return [gatewayDevice, ...apis, await writeLaptop(laptop)];
 }
 
@@ -92,8 +100,8 @@ it('has a configuration that HAProxy takes without a warning', async () => {
   expect(stderr).not.toMatch(/WARNING|ALERT/);
 });
 
-it('is known by its name', async () => {
-  const { output } = await lab.runOn('laptop', peers, ['dig', '+short', `@${gateway}`, 'kube.home.arpa', 'A']);
+it.each([gateway, '127.0.0.53'])('is known by its name at %s', async (resolver) => {
+  const { output } = await lab.runOn('laptop', peers, ['dig', '+short', `@${resolver}`, 'kube.home.arpa', 'A']);
   expect(output.trim()).toBe(endpoint.address);
 });
 

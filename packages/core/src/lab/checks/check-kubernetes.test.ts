@@ -30,6 +30,8 @@ describe('the kubernetes section', () => {
 
   test.each([
     ['10.9.0.10', 'is outside network lan'],
+    ['10.1.0.0', 'is the address of the network itself'],
+    ['10.1.3.255', 'is the broadcast address'],
     ['10.1.1.14', 'is inside the block of the machines'],
     ['10.1.3.150', 'is inside the range for services'],
     ['10.1.0.11', 'has the address of host pve1'],

@@ -80,6 +80,11 @@ function checkEndpoint(lab: Lab, { endpoint }: LabKubernetes): Problem[] {
   if (!rangeContains(cidrRange(network.cidr), address)) {
     return refuse(`the endpoint ${address} is outside network ${name} (${network.cidr}), where the machines are`);
   }
+  const { first, last } = cidrRange(network.cidr);
+  if (address === first || address === last) {
+    const which = address === first ? 'the address of the network itself' : 'the broadcast address';
+    return refuse(`the endpoint ${address} is ${which}`);
+  }
   if (rangeContains(cidrRange(network.machines), address)) {
     return refuse(`the endpoint ${address} is inside the block of the machines`);
   }

@@ -3,8 +3,10 @@ import type { Problem } from '../diagnostic.ts';
 import type { Lab } from '../lab-schema.ts';
 import { checkAddresses } from './check-addresses.ts';
 import { checkCapacity } from './check-capacity.ts';
+import { checkExposures } from './check-exposures.ts';
 import { checkIdentities } from './check-identities.ts';
 import { checkKubernetes } from './check-kubernetes.ts';
+import { checkNetboot } from './check-netboot.ts';
 import { checkReferences } from './check-references.ts';
 import { checkServices } from './check-services.ts';
 
@@ -16,5 +18,7 @@ export function checkLab(lab: Lab): readonly Problem[] {
     ...checkCapacity(lab),
     ...checkKubernetes(lab),
     ...checkServices(lab),
+    ...checkExposures(lab),
+    ...checkNetboot(lab),
   ];
 }

@@ -12,6 +12,8 @@ function makeLab(sections: Readonly<Record<string, unknown>>): string {
   const lab = parseYaml(home) as Record<string, Record<string, unknown>>;
   lab['pools'] = { control: { count: 1, role: 'control-plane' } };
   lab['kubernetes'] = { version: '1.35.4', endpoint: { address: '10.1.0.10' } };
+  // With balancers on the router there would be no MetalLB and no Traefik.
+  delete lab['exposures'];
   for (const [key, value] of Object.entries(sections)) {
     lab[key] = key === 'kubernetes' ? { ...lab[key], ...(value as object) } : (value as Record<string, unknown>);
   }

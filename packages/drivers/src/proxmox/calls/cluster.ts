@@ -86,9 +86,19 @@ export function storagesCall(node: string): ProxmoxCall<StorageRow[]> {
   return proxmoxCall('GET', '/nodes/{node}/storage', z.array(storageRow), { path: { node } });
 }
 
+const storageStatus = z.object({ active: looseBoolean.default(false), content: z.string().default('') });
+
+/** One storage as a node sees it now. Not active: it cannot be read, whatever its lists say. */
+export function storageStatusCall(node: string, storage: string): ProxmoxCall<z.infer<typeof storageStatus>> {
+  return proxmoxCall('GET', '/nodes/{node}/storage/{storage}/status', storageStatus, { path: { node, storage } });
+}
+
 const volumeRow = z.object({ volid: z.string() });
 
-/** Disks of one VM on a storage. Needs VM.Config.Disk on the VM or Datastore.Allocate on the storage; others are left out. */
+/**
+ * Disks of one VM on a storage. Left out without a word: those the login may not see (it takes Datastore.Audit on the storage
+ * and VM.Config.Disk on the VM, or Datastore.Allocate on the storage), and all of them on a storage that is not for images.
+ */
 export function disksCall(node: string, storage: string, vmid: number): ProxmoxCall<z.infer<typeof volumeRow>[]> {
   return proxmoxCall('GET', '/nodes/{node}/storage/{storage}/content', z.array(volumeRow), {
     path: { node, storage },

@@ -39,10 +39,17 @@ export function runningTasksCall(node: string, vmid: number): ProxmoxCall<TaskRo
   });
 }
 
-/** What ended last on a VM, newest first. */
-export function endedTasksCall(node: string, vmid: number, limit: number): ProxmoxCall<TaskRow[]> {
+/**
+ * What was ever done to a VM, newest first, without the first `start`. From all sources: what has just ended is for some seconds
+ * no longer active and not yet in the archive. Rows without a status, or with RUNNING, run.
+ */
+export function tasksCall(
+  node: string,
+  vmid: number,
+  { start, limit }: { readonly start: number; readonly limit: number },
+): ProxmoxCall<TaskRow[]> {
   return proxmoxCall('GET', '/nodes/{node}/tasks', z.array(taskRow), {
     path: { node },
-    parameters: { vmid, source: 'archive', limit },
+    parameters: { vmid, source: 'all', start, limit },
   });
 }

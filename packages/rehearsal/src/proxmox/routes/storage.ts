@@ -18,9 +18,11 @@ async function describeStorage(
   context: NodeContext,
   { id, type, content, totalGiB }: StorageTopology,
 ): Promise<Record<string, unknown>> {
-  const total = totalGiB * gibibyte;
-  const used = await context.volumes.getUsedBytes(id);
-  return { type, content: content.join(','), active: 1, enabled: 1, shared: 0, total, used, avail: total - used };
+  const isActive = await context.volumes.isActive(id);
+  const total = isActive ? totalGiB * gibibyte : 0;
+  const used = isActive ? await context.volumes.getUsedBytes(id) : 0;
+  const active = isActive ? 1 : 0;
+  return { type, content: content.join(','), active, enabled: 1, shared: 0, total, used, avail: total - used };
 }
 
 async function listStorages({ context, caller, parameters }: Call): Promise<unknown> {
@@ -46,13 +48,20 @@ async function listStorages({ context, caller, parameters }: Call): Promise<unkn
 
 async function listContent({ context, caller, parameters }: Call): Promise<unknown> {
   const storageId = parameters['storage'] ?? '';
+  const { content: kept, type } = context.volumes.getStorage(storageId);
+  // Only the thin pool itself is activated; a volume group that is away has no volumes, and that is no error.
+  if (type === 'lvmthin' && !(await context.volumes.isActive(storageId)))
+    throw refusal(`no such logical volume pve/${storageId}`);
   const volumes = await context.volumes.list(storageId);
+  const onStorage = (privilege: string): boolean => caller.privileges.has(`/storage/${storageId}`, privilege);
+  // What the caller may not see is left out without a word, and so is what the storage is not for.
   const isSeen = (vmId: number | undefined): boolean =>
     vmId === undefined ||
-    caller.privileges.has(`/storage/${storageId}`, 'Datastore.Allocate') ||
-    caller.privileges.has(`/vms/${vmId}`, 'VM.Config.Disk');
+    onStorage('Datastore.Allocate') ||
+    (onStorage('Datastore.Audit') && caller.privileges.has(`/vms/${vmId}`, 'VM.Config.Disk'));
   const sizes = await readConfiguredSizes(context);
   return volumes
+    .filter((volume) => kept.includes(volume.content))
     .filter((volume) => parameters['content'] === undefined || volume.content === parameters['content'])
     .filter((volume) => parameters['vmid'] === undefined || volume.vmId === Number(parameters['vmid']))
     .filter((volume) => isSeen(volume.vmId))

@@ -1,0 +1,23 @@
+import { ipv4 } from '@labwright/core/addresses/ipv4';
+import { hostName } from '@labwright/core/addresses/names';
+import { profileOf } from '@labwright/drivers/pfsense/version-profile';
+import { expect, test } from 'vitest';
+import { judgeRouter } from './router-check.ts';
+
+const router = { name: hostName('fw1'), address: ipv4('10.1.0.1'), manage: ['dns', 'haproxy'] } as const;
+const judge = (version: string, hasBalancer = true) =>
+  judgeRouter(router, 'labwright', { profile: profileOf(version, 'pfSense'), hasBalancer }).map(
+    ({ verdict, what }) => `${verdict}: ${what}`,
+  );
+
+test('a router that is known and has what is managed is fine', () => {
+  expect(judge('2.7.2-RELEASE')).toEqual([
+    'fine: router fw1 (10.1.0.1) answers: pfSense 2.7.2-RELEASE',
+    "fine: labwright may use the router's interface for programs",
+  ]);
+});
+
+test('a version that was not checked, and a package that is missing, are in the way', () => {
+  expect(judge('2.9.1-RELEASE')).toContain('blocks: the router fw1 is read and not written to');
+  expect(judge('2.7.2-RELEASE', false)).toContain('blocks: the router fw1 has no HAProxy');
+});

@@ -1,0 +1,96 @@
+// A machine joins the cluster, with a token of its own that ends with the join.
+import type { MachineBlueprint } from '@labwright/core/blueprint/blueprint';
+import type { StepContext } from '@labwright/core/engine/engine';
+import {
+  applyBootstrapToken,
+  deleteBootstrapToken,
+  formatBootstrapToken,
+  makeBootstrapToken,
+} from '@labwright/drivers/kubernetes/bootstrap-token';
+import type { ClusterConnection } from '@labwright/drivers/kubernetes/connection';
+import { deleteNode, getNode } from '@labwright/drivers/kubernetes/nodes';
+import type { ClusterPki } from '../pki/pki.ts';
+import { jobWorld, limits, machineOf, type FormationOptions } from './formation-options.ts';
+import { makeJoinJob } from './kubeadm-jobs.ts';
+import { runJob } from './kubeadm-run.ts';
+import { fetchDiskState } from './machine-disk.ts';
+import { isMarked, labLabel, labLabelValue } from './marks.ts';
+import { choosePodRangeOf, givePodRange, type ChosenRanges } from './node-pod-range.ts';
+import type { ClusterJoinInput } from './step-input.ts';
+
+export async function joinCluster(
+  options: FormationOptions,
+  chosen: ChosenRanges,
+  input: ClusterJoinInput,
+  context: StepContext,
+): Promise<string> {
+  const { clock, random, log, blueprint } = options;
+  const { signal } = context;
+  const machine = machineOf(options, input.name);
+  const pki = await options.vault.readOrMake(signal);
+  const connection = await options.connect(pki);
+  await forgetFormerNode(options, machine, connection, pki, context);
+  const startedAt = clock.monotonic();
+  const token = makeBootstrapToken(random);
+  context.progress('makes its token');
+  await applyBootstrapToken(
+    connection,
+    token,
+    {
+      expiresAt: clock.now() + limits.tokenMs,
+      description: `joins ${machine.name}`,
+      labels: { [labLabel]: labLabelValue(blueprint.lab) },
+    },
+    { signal },
+  );
+  const over = new AbortController();
+  try {
+    const job = await makeJoinJob(jobWorld(options, pki), machine, formatBootstrapToken(token));
+    const giving = giveRange(options, chosen, machine, connection, AbortSignal.any([signal, over.signal]));
+    // Awaited below, unless the job fails first.
+    giving.catch(() => undefined);
+    const outcome = await runJob(options, machine, job, context);
+    // Its node is there by now. One that stays without a range of ours gets kube-controller-manager's.
+    if (outcome === 'done') await Promise.race([giving, clock.sleep(limits.rangeMs, over.signal)]);
+    const seconds = Math.round((clock.monotonic() - startedAt) / 1000);
+    return outcome === 'member' ? 'had joined before' : `joined in ${seconds} s`;
+  } finally {
+    over.abort();
+    try {
+      await deleteBootstrapToken(connection, token.id, { signal });
+    } catch (error) {
+      // It ends by itself in minutes; what the join itself met is what matters.
+      log.warn('a used token was not deleted', { machine: machine.name, error: String(error) });
+    }
+  }
+}
+
+async function giveRange(
+  { cluster, clock }: FormationOptions,
+  chosen: ChosenRanges,
+  { name }: MachineBlueprint,
+  connection: ClusterConnection,
+  signal: AbortSignal,
+): Promise<void> {
+  if (cluster.podNetwork !== 'routed') return;
+  const choose = async () => await choosePodRangeOf(name, cluster, chosen, connection, signal);
+  await givePodRange(name, choose, { connection, clock, againMs: limits.answerAgainMs, signal });
+}
+
+/** A node of ours whose machine has a new disk: the name comes back with other keys. */
+async function forgetFormerNode(
+  { blueprint, openShell }: FormationOptions,
+  machine: MachineBlueprint,
+  connection: ClusterConnection,
+  pki: ClusterPki,
+  context: StepContext,
+): Promise<void> {
+  const { signal } = context;
+  const node = await getNode(connection, machine.name, { signal });
+  if (node === undefined || !isMarked(blueprint.lab, node.metadata.labels)) return;
+  const shell = openShell(machine.name);
+  const state = await fetchDiskState(shell, pki.ca.certificate, { timeoutMs: limits.shellMs, signal });
+  if (state === 'member') return;
+  context.progress('removes the node of its former disk');
+  await deleteNode(connection, machine.name, { signal, uid: node.metadata.uid });
+}

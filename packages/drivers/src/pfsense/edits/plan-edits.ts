@@ -1,0 +1,201 @@
+// Desired entries against what the router has: the changes that lead there, and what stands in the way. Pure.
+import { parseIpv4, rangeContains } from '@labwright/core/addresses/ipv4';
+import {
+  type ConfigMap,
+  type ConfigValue,
+  canonicalValue,
+  isMap,
+  parseText,
+  parseValue,
+  textAt,
+} from '../config/config-value.ts';
+import { type Mark, type Owner, isOwnedBy } from '../config/mark.ts';
+import { type Place, formatPlace, markOf } from '../config/place.ts';
+import { type XmlDocument, childElements, findElement } from '../config/xml-tree.ts';
+import type { Change, EntryChange } from './change.ts';
+import { type Claim, claimsOf, clashes, formatClaim } from './claim.ts';
+import { findInterfaceProblem, leasedRanges, routerUse } from './router-use.ts';
+
+/** One entry as it should be, its mark in it. */
+export interface OwnedEntry {
+  readonly place: Place;
+  readonly mark: Mark;
+  readonly value: ConfigMap;
+}
+
+/** An entry that is left as it is, and why; `holder` describes what stands in its way. */
+export interface Conflict {
+  readonly place: Place;
+  readonly mark: Mark;
+  readonly reason: string;
+  readonly holder?: string;
+}
+
+export interface EditPlan {
+  readonly changes: readonly Change[];
+  readonly conflicts: readonly Conflict[];
+}
+
+/**
+ * Removals first, then changes and additions, place by place. In the managed places every entry of the owner that is not
+ * desired goes, except those whose keys begin with one of `keeps`; entries of others and of persons are only looked at.
+ */
+export function planEdits(
+  document: XmlDocument,
+  owner: Owner,
+  desired: readonly OwnedEntry[],
+  managed: readonly Place[],
+  keeps: readonly string[] = [],
+): EditPlan {
+  const plans = managed.map((place) => {
+    const wanted = desired.filter((entry) => formatPlace(entry.place) === formatPlace(place));
+    return planPlace(document, owner, place, wanted, keeps);
+  });
+  return {
+    changes: plans.flatMap(({ changes }) => changes),
+    conflicts: plans.flatMap(({ conflicts }) => conflicts),
+  };
+}
+
+/** The entries of a place in their order; none when its container is missing. */
+export function entriesOf(document: XmlDocument, place: Place): readonly ConfigValue[] {
+  const container = findElement(document.root, place.path);
+  return container === undefined ? [] : childElements(container, place.tag).map(parseValue);
+}
+
+function planPlace(
+  document: XmlDocument,
+  owner: Owner,
+  place: Place,
+  wanted: readonly OwnedEntry[],
+  keeps: readonly string[],
+): EditPlan {
+  const entries = entriesOf(document, place);
+  const ours = new Map<string, ConfigMap[]>();
+  const foreign: ConfigValue[] = [];
+  for (const entry of entries) {
+    const mark = markOf(place, entry);
+    if (mark !== undefined && isOwnedBy(mark, owner) && isMap(entry)) {
+      ours.set(mark.key, [...(ours.get(mark.key) ?? []), entry]);
+    } else {
+      foreign.push(entry);
+    }
+  }
+
+  const conflicts: Conflict[] = [];
+  const removals: EntryChange[] = [];
+  const puts: EntryChange[] = [];
+  const missing = containerProblem(document, place);
+  const taken: { readonly claim: Claim; readonly holder: string }[] = foreign.flatMap((entry) =>
+    claimsOf(place, entry).map((claim) => ({ claim, holder: describeEntry(place, entry) })),
+  );
+  taken.push(...routerUse(document, place));
+  const refuse = (mark: Mark, reason: string, holder?: string): void => {
+    conflicts.push({ place, mark, reason, ...(holder === undefined ? {} : { holder }) });
+  };
+
+  const wantedKeys = new Set(wanted.map(({ mark }) => mark.key));
+  const isKept = (key: string): boolean => !wantedKeys.has(key) && keeps.some((prefix) => key.startsWith(prefix));
+  for (const [key, copies] of ours) {
+    if (!isKept(key)) continue;
+    const holder = `our own entry ${key}`;
+    taken.push(...copies.flatMap((entry) => claimsOf(place, entry).map((claim) => ({ claim, holder }))));
+  }
+
+  const seen = new Set<string>();
+  for (const { mark, value } of wanted) {
+    const copies = ours.get(mark.key) ?? [];
+    if (seen.has(mark.key)) {
+      refuse(mark, 'it is wanted twice');
+      continue;
+    }
+    seen.add(mark.key);
+    if (missing !== undefined) {
+      refuse(mark, missing);
+      continue;
+    }
+    if (copies.length > 1) {
+      refuse(mark, 'two entries carry its mark: one is a copy made by hand, and which one cannot be told');
+      continue;
+    }
+    const claims = claimsOf(place, value);
+    const clash = taken.find((one) => claims.some((claim) => clashes(claim, one.claim)));
+    if (clash !== undefined) {
+      refuse(mark, `${formatClaim(clash.claim)} is taken by ${clash.holder}`, clash.holder);
+      continue;
+    }
+    const problem = findAddressProblem(document, place, value);
+    if (problem !== undefined) {
+      refuse(mark, problem);
+      continue;
+    }
+    taken.push(...claims.map((claim) => ({ claim, holder: `our own entry ${mark.key}` })));
+    const [before] = copies;
+    if (before === undefined) puts.push({ kind: 'entry', place, mark, after: value });
+    else if (canonicalValue(before) !== canonicalValue(value))
+      puts.push({ kind: 'entry', place, mark, before, after: value });
+  }
+  for (const [key, copies] of ours) {
+    const [before] = copies;
+    if (seen.has(key) || isKept(key) || before === undefined) continue;
+    const mark = { ...owner, key };
+    if (copies.length > 1)
+      refuse(mark, 'two entries carry its mark: one is a copy made by hand, and which one cannot be told');
+    else removals.push({ kind: 'entry', place, mark, before });
+  }
+  return { changes: [...removals, ...puts], conflicts };
+}
+
+/** pfSense's own pages give static leases and further addresses outside of the leased ranges only. */
+function findAddressProblem(document: XmlDocument, { tag }: Place, value: ConfigMap): string | undefined {
+  if (tag !== 'vip' && tag !== 'staticmap') return undefined;
+  const address = parseIpv4(textAt(value, tag === 'vip' ? 'subnet' : 'ipaddr'));
+  const leased =
+    address === undefined ? undefined : leasedRanges(document).find(({ range }) => rangeContains(range, address));
+  if (leased !== undefined) return `the address ${address} is leased out by the router's DHCP on ${leased.interface}`;
+  return tag === 'vip' ? findInterfaceProblem(document, textAt(value, 'interface')) : undefined;
+}
+
+/** The first element of the path that is missing and not ours to make, or that holds a text, which an entry would displace. */
+function containerProblem(document: XmlDocument, { path, mayMake }: Place): string | undefined {
+  const paths = path.map((_, index) => path.slice(0, index + 1));
+  const text = paths.find((one) => {
+    const element = findElement(document.root, one);
+    return element !== undefined && childElements(element).length === 0 && parseText(element).trim() !== '';
+  });
+  if (text !== undefined) return `<${text.join('/')}> of the router holds a text and no entries`;
+  const needed = path.slice(0, path.length - mayMake);
+  const length = needed.findIndex((_, index) => findElement(document.root, needed.slice(0, index + 1)) === undefined);
+  if (length < 0) return undefined;
+  return `the router has no <${needed.slice(0, length + 1).join('/')}>: ${advice[needed[0] ?? ''] ?? 'it is not set up there'}`;
+}
+
+const advice: Readonly<Record<string, string>> = {
+  unbound: 'switch on Services > DNS Resolver',
+  dnsmasq: 'switch on Services > DNS Forwarder',
+  dhcpd: 'switch on Services > DHCP Server for that interface',
+  installedpackages: 'install the package haproxy under System > Package Manager',
+};
+
+function describeEntry(place: Place, entry: ConfigValue): string {
+  const mark = markOf(place, entry);
+  if (mark !== undefined) return `an entry of the lab ${mark.lab}, cluster ${mark.cluster} (${mark.key})`;
+  const words = textAt(entry, 'descr').slice(0, 60);
+  return words === '' ? 'an entry made by hand' : `an entry made by hand ("${words}")`;
+}
+
+/**
+ * The change that makes a person's entry ours, because that person asked for it: the entry that claims the same as the
+ * desired one gets the mark and our values. Undefined when there is not exactly one.
+ */
+export function planAdoption(document: XmlDocument, { place, mark, value }: OwnedEntry): EntryChange | undefined {
+  const claims = claimsOf(place, value);
+  const holders = entriesOf(document, place).filter(
+    (entry) =>
+      markOf(place, entry) === undefined &&
+      claimsOf(place, entry).some((one) => claims.some((claim) => clashes(claim, one))),
+  );
+  const [before, ...more] = holders;
+  if (!isMap(before) || more.length > 0) return undefined;
+  return { kind: 'entry', place, mark, before, after: value, consent: 'adopt' };
+}

@@ -1,0 +1,161 @@
+<?php
+// What write.php and restore.php have in common, after common.php: HAProxy's test of what is to be written, and how the router
+// takes up what was.
+$lw_pending_file = "{$g['varrun_path']}/labwright.pending";
+$lw_package = '/usr/local/pkg/haproxy/haproxy.inc';
+
+/* HAProxy's own test of a configuration that is not written yet. The package fills in what it misses, so it gets a copy. */
+$lw_test_balancer = function (array $tree) use ($lw_package, $lw_plain): string {
+	global $config;
+	if (!is_file($lw_package)) {
+		return 'the package haproxy is not installed';
+	}
+	require_once($lw_package);
+	$saved = serialize($config);
+	$config = unserialize(serialize($tree));
+	$messages = '';
+	$works = haproxy_check_and_run($messages, false);
+	$config = unserialize($saved);
+	return $works ? '' : 'HAProxy refused it: ' . $lw_plain($messages);
+};
+
+/* A page that was saved a moment ago may be starting it anew; a second start beside that one would be in its way. */
+$lw_wait_for_resolver = function () use ($lw_resolver): bool {
+	for ($tenths = 0; $tenths < 50; $tenths++) {
+		if ($lw_resolver('status', array())['code'] === 0) {
+			return true;
+		}
+		usleep(100000);
+	}
+	return false;
+};
+
+/* Has one part of the router take up what is written now. An empty text when it did, else what went wrong. */
+$lw_reload = function (string $subsystem, array $pending, $names) use ($lw_get, $lw_mark, $lw_names_live, $lw_resolver, $lw_wait_for_resolver, $lw_package, $lw_plain): string {
+	global $config, $g;
+	if ($subsystem === 'names') {
+		if ($lw_get($config, array('unbound', 'enable')) === null) {
+			return 'the DNS Resolver is switched off';
+		}
+		require_once('unbound.inc');
+		$told = $names !== null && $lw_names_live($names['remove'], $names['add']) === '';
+		if (!$told && $names !== null && $lw_wait_for_resolver()) {
+			$told = $lw_names_live($names['remove'], $names['add']) === '';
+		}
+		if ($told) {
+			// For the next reload by others: DHCP leases make the resolver read its files again.
+			unbound_add_host_entries();
+			return '';
+		}
+		system_hosts_generate();
+		$runs = $lw_resolver('status', array())['code'] === 0;
+		if (!$runs) {
+			services_unbound_configure(false);
+			$runs = $lw_resolver('status', array())['code'] === 0;
+		}
+		return $runs ? '' : 'the DNS Resolver does not run';
+	}
+	if ($subsystem === 'forwarder') {
+		system_hosts_generate();
+		sigkillbypid("{$g['varrun_path']}/dnsmasq.pid", 'HUP');
+		return '';
+	}
+	if ($subsystem === 'resolver-domains') {
+		services_unbound_configure(false);
+		return '';
+	}
+	if ($subsystem === 'forwarder-domains') {
+		services_dnsmasq_configure(false);
+		return '';
+	}
+	if ($subsystem === 'dhcp') {
+		services_dhcpd_configure();
+		return '';
+	}
+	if ($subsystem === 'virtual-ip') {
+		foreach ($pending['down'] as $address) {
+			interface_vip_bring_down($address);
+		}
+		$addresses = $lw_get($config, array('virtualip', 'vip'));
+		foreach (is_array($addresses) ? $addresses : array() as $address) {
+			// Without the list, as an earlier Labwright left it, all of ours are taken up.
+			$is_new = isset($pending['up'])
+				? in_array($address['subnet'], $pending['up'], true)
+				: $lw_mark($address, 'descr') !== '';
+			if ($is_new) {
+				interface_ipalias_configure($address);
+			}
+		}
+		filter_configure();
+		return '';
+	}
+	if ($subsystem === 'haproxy') {
+		if (!is_file($lw_package)) {
+			return 'the package haproxy is not installed';
+		}
+		require_once($lw_package);
+		$messages = '';
+		$works = haproxy_check_and_run($messages, true);
+		return $works ? '' : 'HAProxy did not take it: ' . $lw_plain($messages);
+	}
+	return 'it is not known here';
+};
+
+/*
+ * What is written and not taken up yet survives a call that dies half way, in a file that a reboot empties. $names is
+ * null when it is not known which names an earlier call left.
+ */
+$lw_reload_all = function ($names) use ($lw_pending_file, $lw_reload): array {
+	$pending = is_file($lw_pending_file) ? json_decode(file_get_contents($lw_pending_file), true) : null;
+	if (!is_array($pending)) {
+		return array();
+	}
+	$reloads = array();
+	// HAProxy comes after the addresses it listens on.
+	$order = array('virtual-ip', 'dhcp', 'resolver-domains', 'forwarder-domains', 'names', 'forwarder', 'haproxy');
+	foreach (array_intersect($order, $pending['subsystems']) as $subsystem) {
+		try {
+			$reloads[$subsystem] = $lw_reload($subsystem, $pending, $names);
+		} catch (Throwable $error) {
+			$reloads[$subsystem] = $error->getMessage();
+		}
+	}
+	$left = array_keys(array_filter($reloads, 'strlen'));
+	if (count($left) === 0) {
+		unlink($lw_pending_file);
+	} else {
+		$pending['subsystems'] = $left;
+		file_put_contents($lw_pending_file, json_encode($pending));
+	}
+	return $reloads;
+};
+$lw_set_pending = function (array $subsystems, array $changes) use ($lw_pending_file): bool {
+	$known = is_file($lw_pending_file) ? json_decode(file_get_contents($lw_pending_file), true) : null;
+	$pending = is_array($known) ? $known : array('subsystems' => array(), 'down' => array(), 'up' => array());
+	$pending['subsystems'] = array_values(array_unique(array_merge($pending['subsystems'], $subsystems)));
+	foreach ($changes as $change) {
+		$before = isset($change['tag']) && $change['tag'] === 'vip' ? $change['before'] : null;
+		$after = $before === null ? null : $change['after'];
+		if ($before !== null && ($after === null || $after['subnet'] !== $before['subnet'] || $after['interface'] !== $before['interface'])) {
+			$pending['down'][] = $before;
+		}
+		if (isset($pending['up'], $change['tag']) && $change['tag'] === 'vip' && $change['after'] !== null) {
+			$pending['up'][] = $change['after']['subnet'];
+		}
+	}
+	file_put_contents($lw_pending_file, json_encode($pending));
+	return is_array($known);
+};
+
+/* The names of the sections in which two configurations differ. */
+$lw_differences = function (array $one, array $other) use ($lw_canonical): array {
+	$names = array();
+	foreach (array_unique(array_merge(array_keys($one), array_keys($other))) as $name) {
+		$left = array_key_exists($name, $one) ? $one[$name] : null;
+		$right = array_key_exists($name, $other) ? $other[$name] : null;
+		if ($name !== 'revision' && $lw_canonical($left) !== $lw_canonical($right)) {
+			$names[] = (string) $name;
+		}
+	}
+	return $names;
+};

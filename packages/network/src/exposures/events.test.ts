@@ -1,0 +1,88 @@
+import { ipv4 } from '@labwright/core/addresses/ipv4';
+import { describe, expect, test } from 'vitest';
+import { carryOut, makeFacts, makeIngress, makeService, makeSettings } from './cluster.test-data.ts';
+import { decideExposures, heldAddresses, routerIngressKey } from './decide-exposures.ts';
+import { decisionEvents, eventObject, statusChanges } from './events.ts';
+import { exposureLines } from './exposure-lines.ts';
+
+const services = [
+  makeService('web', { hostname: 'web.svc', annotations: { 'labwright.dev/address': '10.1.3.105' } }),
+  makeService('dns', { ports: [{ port: 53, protocol: 'UDP', nodePort: 30_053 }] }),
+  makeService('lb', { spec: { loadBalancerClass: 'metallb.io/metallb' }, address: '10.1.3.100', hostname: 'lb.svc' }),
+];
+const facts = makeFacts({ services });
+const decision = decideExposures(facts, makeSettings());
+
+test('each refusal and each address is an Event with what to do', () => {
+  expect(decisionEvents(decision).map(({ type, reason, message }) => `${type} ${reason}: ${message}`)).toEqual([
+    'Warning NotExposed: port 53/UDP cannot be balanced by the router: its HAProxy takes TCP; reach it by its node port, or let MetalLB balance: exposures.balancer: metallb in the lab file',
+    'Warning NotExposed: none of the ports of Service dns can be balanced, so it gets no address and no name; reach it by its node port, or let MetalLB balance: exposures.balancer: metallb in the lab file',
+    'Normal Exposed: lb.svc is at 10.1.3.100 port 80',
+    'Normal Exposed: web.svc is at 10.1.3.105 port 80',
+  ]);
+});
+
+test('an Event told twice is one object, and a long one is cut', () => {
+  const [event] = decisionEvents(decision);
+  if (event === undefined) throw new Error('no event');
+  const first = eventObject(event, Date.UTC(2026, 0, 1));
+  const again = eventObject(event, Date.UTC(2026, 0, 1, 1));
+  expect(again.metadata).toEqual(first.metadata);
+  expect(again).toMatchObject({
+    lastTimestamp: '2026-01-01T01:00:00Z',
+    involvedObject: { kind: 'Service', name: 'dns' },
+  });
+  const other = eventObject({ ...event, message: 'x'.repeat(5_000) }, 0);
+  expect(other.metadata.name).not.toBe(first.metadata.name);
+  expect(String(other['message']).length).toBeLessThan(1_024);
+});
+
+describe('the status', () => {
+  test('is changed only of what the router balances, and only where it differs', () => {
+    expect(statusChanges(decision, facts).map(({ source, addresses }) => [source.name, addresses])).toEqual([
+      ['web', ['10.1.3.105']],
+    ]);
+    const after = carryOut(facts, decision);
+    expect(statusChanges(decideExposures(after, makeSettings()), after)).toEqual([]);
+  });
+
+  test('of what is no longer exposed loses what we gave it', () => {
+    const after = carryOut(facts, decision);
+    const broken = {
+      ...after,
+      services: after.services.map((service) => ({
+        ...service,
+        spec: { ...service.spec, loadBalancerSourceRanges: ['home'] },
+      })),
+    };
+    expect(statusChanges(decideExposures(broken, makeSettings()), broken).map(({ addresses }) => addresses)).toEqual([
+      [],
+    ]);
+  });
+
+  test('of all Ingresses is one address, which is held for them together', () => {
+    const web = makeService('web', { spec: { type: 'NodePort' } });
+    const ingresses = [makeIngress('a', ['a.svc/ web:80']), makeIngress('b', ['b.svc/ web:80'])];
+    const routed = makeFacts({ services: [web], ingresses });
+    const decided = decideExposures(routed, makeSettings());
+    const changes = statusChanges(decided, routed);
+    expect(new Set(changes.map(({ addresses }) => addresses.join())).size).toBe(1);
+    expect(heldAddresses(decided)).toEqual(new Map([[routerIngressKey, ipv4(changes[0]?.addresses[0] ?? '')]]));
+  });
+});
+
+test('the lines tell every object, where it ends, and whether it answers', () => {
+  const answering = new Map([['10.1.3.105:80', 'refused'] as const]);
+  expect(
+    exposureLines(decision, answering).map((line) => [line.object, line.name, line.port, line.endsAt, line.state]),
+  ).toEqual([
+    ['Service default/dns', '53/UDP', '-', '-', 'not exposed'],
+    ['Service default/dns', 'dns', '-', '-', 'not exposed'],
+    ['Service default/lb', 'lb.svc', '80', 'MetalLB', 'not tried'],
+    ['Service default/web', 'web.svc', '80', 'node101:30080, node102:30080, node103:30080', 'refused'],
+  ]);
+  const [none] = exposureLines(decideExposures({ ...facts, nodes: [] }, makeSettings()), answering).filter(
+    ({ name }) => name === 'web.svc',
+  );
+  expect(none).toMatchObject({ endsAt: '-', state: 'no backend' });
+});

@@ -1,0 +1,37 @@
+// Which servers of running back ends take no new connections any more, or do so again. HAProxy is told at once, and the
+// configuration follows: a node that is drained gets nothing new in the seconds before it is written. Pure.
+import type { Owner } from '@labwright/drivers/pfsense/config/mark';
+import type { ServerCommand } from '@labwright/drivers/pfsense/server-commands';
+import type { NetworkState } from '../controller/network-end.ts';
+import type { Backend } from '../exposures/exposure.ts';
+import { httpBackEndName, tcpBackEndName } from './exposure-entries.ts';
+
+/**
+ * A back end that loses its last server is left alone: its connections would find nobody sooner, and nothing is won. A server
+ * that is not in the running configuration is not known there, and HAProxy says so without harm.
+ */
+export function serverMoves(owner: Owner, before: NetworkState, after: NetworkState): readonly ServerCommand[] {
+  const old = backEndsOf(owner, before);
+  return [...backEndsOf(owner, after)].flatMap(([backEnd, servers]): readonly ServerCommand[] => {
+    const had = old.get(backEnd);
+    if (had === undefined || servers.size === 0) return [];
+    const left = [...had].filter((server) => !servers.has(server));
+    const came = [...servers].filter((server) => !had.has(server));
+    return [
+      ...came.map((server) => ({ backEnd, server, state: 'ready' as const })),
+      ...left.map((server) => ({ backEnd, server, state: 'drain' as const })),
+    ];
+  });
+}
+
+function backEndsOf(owner: Owner, { balancers }: NetworkState): ReadonlyMap<string, ReadonlySet<string>> {
+  const found = new Map<string, ReadonlySet<string>>();
+  const put = (name: string, backends: readonly Backend[]): void => {
+    found.set(name, new Set(backends.map(({ node }) => node)));
+  };
+  for (const balancer of balancers) {
+    if (balancer.kind === 'tcp') put(tcpBackEndName(owner, balancer), balancer.backends);
+    else for (const route of balancer.routes) put(httpBackEndName(owner, balancer, route), route.backends);
+  }
+  return found;
+}

@@ -1,0 +1,88 @@
+// Looks at names and connections from this computer, as a client in the house would: for `exposures` and `why`.
+import { Resolver } from 'node:dns/promises';
+import { connect } from 'node:net';
+import type { Clock } from '@labwright/core/ports/clock';
+import { formatPlace } from './hop.ts';
+import type { Connection, NameAnswer } from './why-facts.ts';
+
+const answerMs = 2_000;
+const settleMs = 100;
+/** Never more at once, however much is exposed. */
+const atOnce = 32;
+
+/** What a name server says. Never throws. */
+export async function lookUpName(name: string, server: string): Promise<NameAnswer> {
+  const resolver = new Resolver({ timeout: answerMs, tries: 2 });
+  resolver.setServers([server]);
+  const [four, six] = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
+  const addresses = [four, six].flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
+  if (addresses.length > 0) return { kind: 'addresses', addresses: addresses.toSorted() };
+  const codes = [four, six].map((each) => (each.status === 'rejected' ? codeOf(each.reason) : ''));
+  if (codes.some((code) => code === 'ENOTFOUND' || code === 'ENODATA')) return { kind: 'no-name' };
+  return { kind: 'silent', why: codes[0] === 'ETIMEOUT' ? 'no answer within seconds' : (codes[0] ?? 'no answer') };
+}
+
+export interface ConnectionPlace {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Tries each place once; by "address:port". */
+export async function tryConnections(
+  places: readonly ConnectionPlace[],
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<ReadonlyMap<string, Connection>> {
+  const left = [...new Map(places.map((place) => [formatPlace(place.address, place.port), place]))];
+  const seen = new Map<string, Connection>();
+  const work = async (): Promise<void> => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) {
+      const [key, place] = next;
+      seen.set(key, await tryConnection(place, clock, signal));
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  signal.throwIfAborted();
+  return seen;
+}
+
+async function tryConnection(
+  { address, port }: ConnectionPlace,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Connection> {
+  if (signal.aborted) return 'silent';
+  return await new Promise((resolve) => {
+    const socket = connect({ host: address, port, signal });
+    const decided = new AbortController();
+    const decide = (answer: Connection): void => {
+      decided.abort(new Error('decided'));
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(answerMs, () => {
+      decide('silent');
+    });
+    socket.once('connect', () => {
+      // A balancer without servers takes the connection and resets it at once.
+      clock.sleep(settleMs, AbortSignal.any([signal, decided.signal])).then(
+        () => {
+          decide('answers');
+        },
+        () => undefined, // Decided otherwise meanwhile.
+      );
+    });
+    socket.once('data', () => {
+      decide('answers');
+    });
+    socket.once('end', () => {
+      decide('answers');
+    });
+    socket.once('error', (error) => {
+      decide(codeOf(error) === 'ECONNREFUSED' || codeOf(error) === 'ECONNRESET' ? 'refused' : 'silent');
+    });
+  });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}

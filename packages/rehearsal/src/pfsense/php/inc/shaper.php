@@ -1,0 +1,2 @@
+<?php
+// Nothing of it is emulated; pages of pfSense load it all the same.

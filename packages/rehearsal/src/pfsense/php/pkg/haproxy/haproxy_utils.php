@@ -1,0 +1,2 @@
+<?php
+// Nothing of it is needed by what is emulated.
