@@ -91,7 +91,11 @@ function nodeRegistration({ lab, cluster }: KubeadmLab, machine: KubeadmMachine,
     criSocket: criSocketOf(cluster.version),
     kubeletExtraArgs: formatArguments(
       // The endpoint's address may be on the same card; the node is known by its own.
-      { 'node-ip': machine.address, 'node-labels': labels.join(',') },
+      {
+        'node-ip': machine.address,
+        'node-labels': labels.join(','),
+        ...(cluster.slow ? slowHostTimings.kubeletArguments : {}),
+      },
       api,
     ),
     ...(api === 'v1beta2' ? {} : { imagePullPolicy: 'IfNotPresent' }),
@@ -117,6 +121,7 @@ function clusterConfiguration(
     networking: { podSubnet: cluster.pods, serviceSubnet: cluster.services, dnsDomain: cluster.dnsDomain },
     apiServer: {
       certSANs: [...dnsNames, ...addresses],
+      ...(slow ? component(slowHostTimings.apiServer) : {}),
       ...(slow && api !== 'v1beta4' ? { timeoutForControlPlane: slowHostTimings.controlPlaneTimeout } : {}),
     },
     // kubeadm has them listen on 127.0.0.1 only, where no monitoring can see them.

@@ -1,5 +1,5 @@
-// Patches of the static pods that kubeadm writes, for slow hosts: more patient liveness and startup probes. They lie on the machine
-// for good, because kubeadm wants them again at every upgrade.
+// Patches of the static pods that kubeadm writes, for slow hosts: more patient liveness and startup probes, and rarer ones for
+// readiness. They lie on the machine for good, because kubeadm wants them again at every upgrade.
 import type { ClusterBlueprint } from '@labwright/core/blueprint/blueprint';
 import { stringify } from 'yaml';
 import type { PushedFile } from '../pki/control-plane-files.ts';
@@ -11,7 +11,8 @@ const targets = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 
 /** None on hardware. */
 export function makeStaticPodPatches({ slow }: ClusterBlueprint): readonly PushedFile[] {
   if (!slow) return [];
-  const { timeoutSeconds, failures, startFailures } = slowHostTimings.probes;
+  const { readySeconds: periodSeconds, probes } = slowHostTimings;
+  const { timeoutSeconds, failures, startFailures } = probes;
   return targets.map((target) => ({
     path: `${patchesFolder}/${target}0+strategic.yaml`,
     mode: 0o644,
@@ -21,6 +22,8 @@ export function makeStaticPodPatches({ slow }: ClusterBlueprint): readonly Pushe
           {
             name: target,
             livenessProbe: { timeoutSeconds, failureThreshold: failures },
+            // kubeadm gives only the API server one; a part of one would not be taken elsewhere.
+            ...(target === 'kube-apiserver' ? { readinessProbe: { periodSeconds } } : {}),
             startupProbe: { timeoutSeconds, failureThreshold: startFailures },
           },
         ],

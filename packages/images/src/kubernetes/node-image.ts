@@ -17,7 +17,7 @@ import { clusterPackages, partPackages } from './packages.ts';
 import type { KubernetesRelease } from './release.ts';
 
 /** Changes whenever the way the image is put together does. */
-const recipe = 1;
+const recipe = 2;
 
 export interface NodeImageSpec {
   readonly role: ClusterRole;
@@ -127,6 +127,8 @@ async function writeFiles(
     const parts = await ensureDebianRoot({ name: 'kubernetes-parts', packages: partPackages, kind: 'files' }, context);
     await program('etcdctl', join(parts.directory, 'usr/bin/etcdctl'));
   }
+  // A kubelet that misses it, on a worker, says so each second.
+  await mkdir(await place('etc/kubernetes/manifests'));
   await put('etc/containerd/config.toml', await containerdConfig(names));
   await put('usr/lib/systemd/system/kubelet.service', await read('kubelet.service'));
   await put('usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf', await read('10-kubeadm.conf'));

@@ -102,13 +102,13 @@ function controlPlanes({ machines, spares = [] }: Blueprint): readonly MachineBl
 const dayMs = 24 * 60 * 60 * 1000;
 
 /**
- * A control plane takes part while its /readyz answers 200, asked each second; one that answers slowly is not dead, one that
+ * A control plane takes part while its /readyz answers 200, asked each second (without KVM each five); one that answers slowly is not dead, one that
  * refuses is. While none takes part a connection is refused at once: what waits for the API must not hang. Connections that
  * are open are left to TCP, because watches and `kubectl logs -f` may be silent for hours.
  */
 function endpointEntries(
   owner: Owner,
-  { endpoint }: ClusterBlueprint,
+  { endpoint, slow }: ClusterBlueprint,
   machines: readonly MachineBlueprint[],
   setup: RouterSetup,
 ): readonly OwnedEntry[] | string {
@@ -124,8 +124,15 @@ function endpointEntries(
     backEndEntry(mark, {
       name,
       servers: machines.map((machine) => ({ name: machine.name, address: machine.address, port })),
-      // Control planes without KVM take many seconds to answer while a neighbour boots.
-      check: { kind: 'http', method: 'GET', path: '/readyz', isTls: true, intervalMs: 1_000, timeoutMs: 15_000 },
+      // Control planes without KVM take many seconds to answer while a neighbour boots, and each answer costs them.
+      check: {
+        kind: 'http',
+        method: 'GET',
+        path: '/readyz',
+        isTls: true,
+        intervalMs: slow ? 5_000 : 1_000,
+        timeoutMs: 15_000,
+      },
       idleTimeoutMs: dayMs,
       isAlert: true,
       keepAlive,

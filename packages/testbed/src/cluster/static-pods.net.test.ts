@@ -68,11 +68,13 @@ describe.skipIf(found.kind === 'missing')('static pods', () => {
       expect(pods).toContain(words);
     }
     expect(pods).toContain('--advertise-address=10.1.1.1');
+    expect(pods).toContain('--enable-priority-and-fairness=false');
+    expect(pods).not.toMatch(/periodSeconds: 1$/m);
   });
 
   test('on hardware: the defaults, and metrics that can be seen from elsewhere', async () => {
     const pods = await writeStaticPods(false);
-    expect(pods).not.toMatch(/lease-duration|heartbeat|node-monitor|timeoutSeconds: 60/);
+    expect(pods).not.toMatch(/lease-duration|heartbeat|node-monitor|timeoutSeconds: 60|fairness/);
     expect(pods.match(/--bind-address=0\.0\.0\.0/g)).toHaveLength(2);
     expect(pods).toContain('--listen-metrics-urls=http://0.0.0.0:2381');
     // Whom the probes ask: 0.0.0.0 as a destination is the machine itself (Linux, ip(7)).
