@@ -33,23 +33,33 @@ export async function joinCluster(
   const startedAt = clock.monotonic();
   const token = makeBootstrapToken(random);
   context.progress('makes its token');
-  await applyBootstrapToken(
-    connection,
-    token,
-    {
-      expiresAt: clock.now() + limits.tokenMs,
-      description: `joins ${machine.name}`,
-      labels: { [labLabel]: labLabelValue(blueprint.lab) },
-    },
-    { signal },
-  );
+  const applyToken = async (): Promise<void> => {
+    const expiresAt = clock.now() + limits.tokenMs;
+    const labels = { [labLabel]: labLabelValue(blueprint.lab) };
+    await applyBootstrapToken(
+      connection,
+      token,
+      { expiresAt, description: `joins ${machine.name}`, labels },
+      { signal },
+    );
+  };
+  await applyToken();
   const over = new AbortController();
   try {
     const job = await makeJoinJob(jobWorld(options, pki), machine, formatBootstrapToken(token));
-    const giving = giveRange(options, chosen, machine, connection, AbortSignal.any([signal, over.signal]));
-    // Awaited below, unless the job fails first.
-    giving.catch(() => undefined);
-    const outcome = await runJob(options, machine, job, context);
+    const beginGiving = (): Promise<void> => {
+      const begun = giveRange(options, chosen, machine, connection, AbortSignal.any([signal, over.signal]));
+      // Awaited below, unless the job fails first.
+      begun.catch(() => undefined);
+      return begun;
+    };
+    let giving = beginGiving();
+    const outcome = await runJob(options, machine, job, context, async () => {
+      // The run that ended may have made its node, and kubeadm takes no name that is taken.
+      await forgetFormerNode(options, machine, connection, pki, context);
+      await applyToken();
+      giving = beginGiving();
+    });
     // Its node is there by now. One that stays without a range of ours gets kube-controller-manager's.
     if (outcome === 'done') await Promise.race([giving, clock.sleep(limits.rangeMs, over.signal)]);
     const seconds = Math.round((clock.monotonic() - startedAt) / 1000);

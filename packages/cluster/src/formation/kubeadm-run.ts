@@ -8,13 +8,15 @@ import { runKubeadmJob, type JobOutcome, type KubeadmJob } from './kubeadm-job.t
 
 /**
  * Throws for everything but success, in the words of people and with the machine's own last ones. A run that ended because the
- * API server did not answer in time is begun again: kubeadm asks for ten seconds, and an API server that has just come up may need longer.
+ * API server did not answer in time is begun again: kubeadm asks for ten seconds, and an API server that has just come up may
+ * need longer. `beforeAgain` undoes what the run did elsewhere than on its machine.
  */
 export async function runJob(
   options: FormationOptions,
   machine: MachineBlueprint,
   job: KubeadmJob,
   context: StepContext,
+  beforeAgain: () => Promise<void> = async () => {},
 ): Promise<'done' | 'member'> {
   const { signal } = context;
   let step = 'its beginning';
@@ -37,6 +39,7 @@ export async function runJob(
       error: findError(outcome.log) ?? null,
     });
     context.progress('kubeadm: again, the API server did not answer in time');
+    await beforeAgain();
     outcome = await run();
   }
   if (outcome.kind === 'done' || outcome.kind === 'member') return outcome.kind;
@@ -47,7 +50,7 @@ export async function runJob(
 }
 
 /** Add-ons may be put in any number of times; what forms or joins undoes what it did first. */
-const triesOf: Readonly<Record<KubeadmJob['kind'], number>> = { init: 1, join: 2, addons: 10 };
+const triesOf: Readonly<Record<KubeadmJob['kind'], number>> = { init: 2, join: 4, addons: 10 };
 
 type Failed = Extract<JobOutcome, { readonly kind: 'failed' }>;
 

@@ -189,6 +189,25 @@ describe.skipIf(found.kind === 'missing')('a cluster', () => {
     expect([before?.metadata.name, await getFresh()]).toEqual(['node103', undefined]);
   });
 
+  test('a join that ended for want of an answer is begun again, without the node that it had made', async () => {
+    const seen: (string | undefined)[] = [];
+    let isBegun = false;
+    answer = async (_name, command) => {
+      if (isLook(command)) return isBegun ? 'begun\n' : 'blank\n';
+      seen.push((await getFresh())?.metadata.name);
+      if (isBegun) return 'labwright: ended 0\n';
+      isBegun = true;
+      const kubelet = await addNode('node103', 'worker');
+      await kubelet.stop();
+      seen.push((await getFresh())?.metadata.name);
+      const slow = 'error uploading crisocket: error patching node "node103" through apiserver: Patch "…": ';
+      return `error execution phase kubelet-start: ${slow}net/http: request canceled (Client.Timeout exceeded while awaiting headers)\nlabwright: ended 1\n`;
+    };
+    expect(await run('cluster.join', { name: 'node103' })).toMatch(/^joined in \d+ s$/);
+    expect(seen).toEqual([undefined, 'node103', undefined]);
+    expect(await listTokens()).toEqual([]);
+  });
+
   test('gets our objects once, and needs nothing then', async () => {
     const before = planCluster(options.blueprint, { facts: await observe(), keys: { kind: 'usable' }, others: [] });
     expect(before.steps.map(({ id }) => id)).toContain('cluster.settle cluster');
