@@ -139,9 +139,21 @@ $lw_resolver = function (string $action, array $lines) use ($lw_run): array {
 	return $lw_run(array('/usr/bin/su', '-m', 'unbound', '-c', $command), $lines);
 };
 
-/* Takes names out of the running resolver and puts records in. An empty text when it worked, else what it said. */
+/*
+ * Takes names out of the running resolver and puts records in; new names first, since somebody may be waiting for them. An
+ * empty text when it worked, else what it said.
+ */
 $lw_names_live = function (array $remove, array $add) use ($lw_resolver): string {
-	foreach (array('local_datas_remove' => $remove, 'local_datas' => $add) as $action => $lines) {
+	$is_moved = function (string $record) use ($remove): bool {
+		return in_array(strstr($record, ' ', true), $remove, true);
+	};
+	$moved = array_values(array_filter($add, $is_moved));
+	$steps = array(
+		array('local_datas', array_values(array_diff($add, $moved))),
+		array('local_datas_remove', $remove),
+		array('local_datas', $moved),
+	);
+	foreach ($steps as list($action, $lines)) {
 		if (count($lines) === 0) {
 			continue;
 		}

@@ -258,7 +258,7 @@ describe.skipIf(php === undefined)('write.php', () => {
       const isWait = (call: string, at: number): boolean => call === 'unbound-control status' && calls[at - 1] === call;
       expect(calls.filter((call, at) => !isWait(call, at))).toEqual([
         'write_config',
-        'unbound-control local_datas_remove',
+        'unbound-control local_datas',
         // Somebody else may be starting it.
         'unbound-control status',
         'system_hosts_generate',
@@ -276,8 +276,8 @@ describe.skipIf(php === undefined)('write.php', () => {
       });
       expect(await at.takeCalls()).toEqual([
         'write_config',
-        'unbound-control local_datas_remove',
         'unbound-control local_datas',
+        'unbound-control local_datas_remove',
         'unbound_add_host_entries',
       ]);
       expect(await readFile(join(at.folder, 'resolver/local_datas'), 'utf8')).toBe('web.svc. 60 IN A 192.0.2.50\n');
@@ -312,6 +312,14 @@ describe.skipIf(php === undefined)('write.php', () => {
     const names = { owner: 'labwright:home/main/', remove: [], add: ['web.svc. 60 IN A 192.0.2.50'] };
     expect(await at.run('names', names)).toEqual({ kind: 'done' });
     expect(await at.takeCalls()).toEqual(['unbound-control local_datas']);
+    const moved = { ...names, remove: ['old.svc.', 'db.svc.'], add: ['db.svc. 60 IN A 192.0.2.51', ...names.add] };
+    expect(await at.run('names', moved)).toEqual({ kind: 'done' });
+    // What is new need not wait until what moves is taken out.
+    const inTurn = ['local_datas', 'local_datas_remove', 'local_datas'];
+    expect(await at.takeCalls()).toEqual(inTurn.map((action) => `unbound-control ${action}`));
+    expect(await readFile(join(at.folder, 'resolver/local_datas'), 'utf8')).toMatch(
+      /\nweb\.svc\. .*\ndb\.svc\. 60 IN A 192\.0\.2\.51\n$/,
+    );
     await writeFile(join(at.folder, 'resolver/down'), '');
     expect(await at.run('names', names)).toMatchObject({
       kind: 'refused',

@@ -103,7 +103,8 @@ function unlock($handle): void {
 function write_config($description) {
 	global $config, $g;
 	slip('at-backup');
-	$time = isset($config['revision']['time']) ? $config['revision']['time'] : 0;
+	// What a hand put there may be no number.
+	$time = isset($config['revision']['time']) ? (int) $config['revision']['time'] : 0;
 	copy("{$g['cf_conf_path']}/config.xml", "{$g['cf_conf_path']}/backup/config-{$time}.xml");
 	$config['revision'] = array('time' => (string) ($time + 1), 'description' => "admin: {$description}", 'username' => 'admin');
 	file_put_contents("{$g['cf_conf_path']}/config.xml.new", dump_xml_config($config, $g['xml_rootobj']));
