@@ -6,6 +6,7 @@ import {
   isSeq,
   LineCounter,
   parseDocument,
+  visit,
   type Document,
   type Node,
   type Pair,
@@ -69,7 +70,7 @@ export function parseLabDocument(source: string, fileName: string): LabDocument 
     return atTop('the file is nested too deeply to be read', 'is this the right file?');
   }
   // A tag that YAML does not know is only a warning there; in a lab file it means something nobody will act on.
-  const syntax = [...document.errors, ...document.warnings];
+  const syntax = atOpenQuotes([...document.errors, ...document.warnings], document);
   if (syntax.length > 0) {
     return { value: undefined, diagnostics: syntaxDiagnostics(syntax, toPosition), positions: nowhere };
   }
@@ -229,6 +230,29 @@ interface SyntaxFinding {
   readonly pos: readonly [number, number];
 }
 
+/**
+ * A quote that is not closed is found where the text ends that it takes in, which may be the end of the file: it is told where it
+ * opens, and what else is found after that is a consequence.
+ */
+function atOpenQuotes(findings: readonly SyntaxFinding[], document: Document.Parsed): readonly SyntaxFinding[] {
+  const open = findings.find(({ code, message }) => code === 'MISSING_CHAR' && message.endsWith('quote'));
+  if (open === undefined) return findings;
+  const at = open.pos[0];
+  let span: Span | undefined;
+  visit(document, {
+    Scalar: (_, { type, range }) => {
+      if (type !== 'QUOTE_DOUBLE' && type !== 'QUOTE_SINGLE') return undefined;
+      if (!range || range[0] >= at || range[1] < at) return undefined;
+      span = { start: range[0], end: range[1] };
+      return visit.BREAK;
+    },
+  });
+  if (span === undefined) return findings;
+  const { start, end } = span;
+  const code = open.message.includes('"') ? 'OPEN_DOUBLE_QUOTE' : 'OPEN_SINGLE_QUOTE';
+  return [...findings.filter(({ pos }) => pos[0] < start), { code, message: open.message, pos: [start, end] }];
+}
+
 /** One a line: what follows on the same line is nearly always a consequence. */
 function syntaxDiagnostics(findings: readonly SyntaxFinding[], toPosition: (span: Span) => Position): Diagnostic[] {
   const byLine = new Map<number, Diagnostic>();
@@ -252,6 +276,7 @@ function syntaxDiagnostics(findings: readonly SyntaxFinding[], toPosition: (span
       path: [],
       position,
       message: `this is not YAML: ${known?.message ?? lowerFirst(message)}`,
+      ...(known?.label === undefined ? {} : { label: known.label }),
       ...(fix === undefined ? {} : { fix }),
       related: [],
     });
@@ -263,12 +288,16 @@ function syntaxDiagnostics(findings: readonly SyntaxFinding[], toPosition: (span
 const tabCode = 'TAB_AS_INDENT';
 
 /** For the mistakes people make most; YAML's own words for the rest. */
-const syntaxHints: Readonly<Record<string, { readonly message: string; readonly fix: string }>> = {
+const syntaxHints: Readonly<
+  Record<string, { readonly message: string; readonly label?: string; readonly fix: string }>
+> = {
   BLOCK_AS_IMPLICIT_KEY: {
     message: 'two keys stand on one line',
     fix: 'put the second on a line of its own, or quote a value that contains ": "',
   },
   MISSING_CHAR: { message: 'a closing quote, bracket or colon is missing', fix: 'close what was opened on this line' },
+  OPEN_DOUBLE_QUOTE: { message: 'a quote is not closed', label: 'it opens here', fix: 'write " where the value ends' },
+  OPEN_SINGLE_QUOTE: { message: 'a quote is not closed', label: 'it opens here', fix: "write ' where the value ends" },
   MULTIPLE_DOCS: { message: 'a second document starts here', fix: 'remove the line ---; a lab is one document' },
   TAG_RESOLVE_FAILED: { message: 'a value starts with an unknown !tag', fix: 'remove the tag, or quote the value' },
   RESOURCE_EXHAUSTION: { message: 'values are nested too deeply', fix: 'is this the right file?' },

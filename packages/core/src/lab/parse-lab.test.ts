@@ -226,7 +226,7 @@ describe('syntax', () => {
   test.each([
     ['', 'the file is empty'],
     ['# nothing\n', 'the file is empty'],
-    ['a: "b\n', 'this is not YAML: a closing quote'],
+    ['a: "b\n', 'this is not YAML: a quote is not closed'],
     ['a:\n\tb: 1\n', 'this is not YAML: a line is indented by a tab'],
     ['a: b: c\n', 'this is not YAML: two keys stand on one line'],
     ['a: 1\n---\nb: 1\n', 'this is not YAML: a second document'],
@@ -246,6 +246,24 @@ describe('syntax', () => {
     ['hosts:\n  pve1:\n  \taddress: 1.2.3.4\n    cores: 1\n', 3, 3, 'a line is indented by a tab'],
   ])('a tab is one error, whatever follows from it: %j', (source, line, column, message) => {
     expect(only(source)).toMatchObject({ message: `this is not YAML: ${message}`, position: { line, column } });
+  });
+
+  test.each([
+    ['version: 1\nlab: "home\ndomain: home.arpa\nhosts: {}\n', 2, 6, 'write " where the value ends'],
+    ["version: 1\nlab: 'home\ndomain: home.arpa\n", 2, 6, "write ' where the value ends"],
+    ['lab: "home\nhosts:\n  pve1: "10.1.0.11"\n', 1, 6, 'write " where the value ends'],
+    ['lab: home\nssh: { keys: [a, "b] }\npools: {}\n', 2, 18, 'write " where the value ends'],
+    ['lab: home\n"pools: {}\n', 2, 1, 'write " where the value ends'],
+  ])('a quote that is not closed is told where it opens: %j', (source, line, column, fix) => {
+    const message = 'this is not YAML: a quote is not closed';
+    expect(only(source)).toMatchObject({ message, position: { line, column }, fix });
+  });
+
+  test('what is wrong before a quote that is not closed is told as well', () => {
+    expect(messages('a: b: c\nd: "e\nf: 1\n')).toEqual([
+      'this is not YAML: two keys stand on one line',
+      'this is not YAML: a quote is not closed',
+    ]);
   });
 
   test('thousands of problems are counted, not listed', () => {
