@@ -1,4 +1,5 @@
 // What is wrong in the lab file, where, and what to write instead.
+import { namesSecret } from './secret-variable.ts';
 
 /** Keys and list indexes from the top of the file: ['pools', 'workers', 'memory']. */
 export type LabPath = readonly (string | number)[];
@@ -81,8 +82,10 @@ export function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
 
 /** A place where the file names a secret by reference; what stands there by mistake may be the secret itself and is never shown. */
 export function isSecretPath(path: LabPath): boolean {
-  const [section, part, , key] = path;
-  if (section === 'kubernetes' && part === 'secrets' && key === 'data' && path.length > 4) return true;
+  const [section, part, third, fourth] = path;
+  if (section === 'services' && third === 'environment' && fourth !== undefined && namesSecret(String(fourth)))
+    return true;
+  if (section === 'kubernetes' && part === 'secrets' && fourth === 'data' && path.length > 4) return true;
   if ((section === 'proxmox' || section === 'router') && isSecretKey(part)) return true;
   return isSecretKey(path.at(-1));
 }

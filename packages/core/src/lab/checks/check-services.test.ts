@@ -178,4 +178,36 @@ describe('services outside the cluster', () => {
   ])('%j are refused', (services, expected) => {
     expect(messages({ services }).join('\n')).toContain(expected);
   });
+
+  const inEnvironment = (environment: Readonly<Record<string, unknown>>) =>
+    messages({ services: { db: { kind: 'mariadb', nas: 'nas1', environment } } }).join('\n');
+
+  test.each([
+    'MARIADB_ROOT_PASSWORD',
+    'PGPASSWORD',
+    'SMTP_PASS',
+    'SECRET_KEY_BASE',
+    'api_token',
+    'API_KEY',
+    'KEY',
+    'APIKEY2',
+  ])('have no secret of their own in the file: %s', (variable) => {
+    const message = `${variable} of the service db is the secret itself`;
+    expect(inEnvironment({ [variable]: 'hunter2' })).toContain(message);
+    expect(inEnvironment({ [variable]: 'hunter2' })).not.toContain('hunter2');
+    expect(inEnvironment({ [variable]: 8_675_309 })).toContain('cannot be the secret itself');
+    expect(inEnvironment({ [variable]: { env: 'DB' } })).toBe('');
+  });
+
+  test.each([
+    ['MARIADB_ALLOW_EMPTY_ROOT_PASSWORD', 'yes'],
+    ['MARIADB_RANDOM_ROOT_PASSWORD', '1'],
+    ['MARIADB_ROOT_PASSWORD_FILE', '/run/secrets/db'],
+    ['TLS_KEY', '/certs/tls.key'],
+    ['SSH_PUBLIC_KEY', 'ssh-ed25519 AAAA'],
+    ['MARIADB_DATABASE', 'tokens'],
+    ['MONKEY', 'bananas'],
+  ])('may be told what is no secret: %s: %s', (variable, value) => {
+    expect(inEnvironment({ [variable]: value })).toBe('');
+  });
 });

@@ -5,6 +5,7 @@ import { identityPools, identityRule, machineNetwork } from '../lab-identities.t
 import type { LabPath, Problem } from '../diagnostic.ts';
 import type { Lab, LabKubernetes, LabService } from '../lab-schema.ts';
 import { nearestName } from '../nearest-name.ts';
+import { isHarmless, namesSecret } from '../secret-variable.ts';
 
 export function checkServices(lab: Lab): Problem[] {
   return [
@@ -57,6 +58,7 @@ function checkOutsideServices(lab: Lab): Problem[] {
       problems.push({ path, part: 'key', message, fix: 'give the service another name' });
     }
     problems.push(...checkPlace(lab, name, service), ...checkContainer(name, service));
+    problems.push(...checkEnvironment(name, service));
     const port = service.port ?? (service.kind === 'other' ? undefined : serviceKindDefaults[service.kind].port);
     const address = service.address ?? (service.nas === undefined ? undefined : lab.nas[service.nas]?.address);
     if (port === undefined || address === undefined) continue;
@@ -109,6 +111,17 @@ function checkPlace(lab: Lab, name: string, { nas, address }: LabService): Probl
       fix: nearest === undefined ? 'add it under nas' : `write ${nearest}, or add it under nas`,
     },
   ];
+}
+
+/** Never with the value itself. */
+function checkEnvironment(name: string, { environment }: LabService): Problem[] {
+  return Object.entries(environment)
+    .filter(([variable, value]) => typeof value === 'string' && namesSecret(variable) && !isHarmless(value))
+    .map(([variable]) => ({
+      path: ['services', name, 'environment', variable],
+      message: `${variable} of the service ${name} is the secret itself, and secrets never stand in this file`,
+      fix: `write where it is, like ${variable}: {env: ${variable}}, and change a secret that others may have read`,
+    }));
 }
 
 function checkContainer(name: string, service: LabService): Problem[] {
