@@ -1,5 +1,7 @@
 import { X509Certificate } from 'node:crypto';
+import { type AddressInfo, createServer } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { LabwrightError } from '@labwright/core/errors/error';
 import { silentLog } from '@labwright/core/ports/log';
 import { Secret } from '@labwright/core/ports/secret';
@@ -285,6 +287,29 @@ describe('what passes by itself', () => {
     const pve = await peer(() => 'hang up');
     const error = await failure(connect([pve]).request(versionCall(), { signal }));
     expect(error.fix[0]).toMatch(/open https:\/\/127\.0\.0\.1:\d+ in a browser$/);
+  });
+
+  it.each([
+    ['an HTTP server', 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'],
+    ['an SSH server', 'SSH-2.0-OpenSSH_9.2p1\r\n'],
+  ])('a port at which %s answers is told in plain words, and what to correct', async (_, greeting) => {
+    const server = createServer((socket) =>
+      socket
+        .on('error', () => undefined)
+        .resume()
+        .end(greeting),
+    );
+    const listening = Promise.withResolvers<void>();
+    server.listen(0, '127.0.0.1', listening.resolve);
+    await listening.promise;
+    cleanups.push(async () => await promisify(server.close.bind(server))());
+    const { port } = server.address() as AddressInfo;
+    const error = await failure(connect([{ port }]).request(versionCall(), { signal, tries: 1 }));
+    expect([error.code, error.why]).toEqual([
+      'LW2001',
+      `pve1: what answers at port ${port} does not speak TLS, so it is not Proxmox's API`,
+    ]);
+    expect(error.fix[0]).toContain('proxmox.port');
   });
 
   it('a read whose kept connection the peer was closing is asked again without a pause', async () => {

@@ -8,7 +8,7 @@ import { type Credentials, type Headers, openSession } from './credentials.ts';
 import { foreignAnswerError, misreadError, refusalError, silenceError } from './failure.ts';
 import { type KeyedQueue, keyedQueue } from '@labwright/core/engine/keyed-queue';
 import type { Expectation, HostAddress, TlsPolicy } from './tls-pin.ts';
-import { type Exchange, type HostTransport, openTransport } from './transport.ts';
+import { type Exchange, type HostTransport, type Silence, openTransport } from './transport.ts';
 
 export interface ProxmoxConnection {
   readonly clock: Clock;
@@ -76,7 +76,7 @@ export function connectProxmox(options: ConnectOptions): ProxmoxConnection {
   let denied: LabwrightError | undefined;
 
   type Spoken = { readonly transport: HostTransport; readonly exchange: Extract<Exchange, { kind: 'answer' }> };
-  type Unspoken = { readonly sent: boolean; readonly tried: ReadonlyMap<string, string> };
+  type Unspoken = { readonly sent: boolean; readonly tried: ReadonlyMap<string, Silence> };
 
   /** Asks the hosts in turn until one is reached. One that was reached and then fell silent ends the turn. */
   const send = async (
@@ -84,7 +84,7 @@ export function connectProxmox(options: ConnectOptions): ProxmoxConnection {
     headers: Headers,
     signal: AbortSignal,
   ): Promise<Spoken | Unspoken> => {
-    const tried = new Map<string, string>();
+    const tried = new Map<string, Silence>();
     const start = preferred;
     for (let offset = 0; offset < transports.length; offset += 1) {
       const index = (start + offset) % transports.length;
@@ -95,7 +95,7 @@ export function connectProxmox(options: ConnectOptions): ProxmoxConnection {
         preferred = index;
         return { transport, exchange };
       }
-      tried.set(transport.host.name, exchange.reason);
+      tried.set(transport.host.name, exchange);
       log.debug('a Proxmox host gave no answer', {
         host: transport.host.name,
         call: formatCallName(call),

@@ -3,6 +3,7 @@ import { LabwrightError } from '@labwright/core/errors/error';
 import type { z } from 'zod';
 import { type Refusal, formatRefusal, isRelayFailure } from './answer.ts';
 import { type ProxmoxCall, formatCallName, hideSecrets } from './call.ts';
+import type { Silence } from './transport.ts';
 
 type Call = ProxmoxCall<unknown>;
 
@@ -76,21 +77,26 @@ function adviceFor(why: string, call: Call): readonly string[] {
 /** Nobody answered; `tried` has the reason for each host, in the order they were asked, and `urls` where each was asked. */
 export function silenceError(
   call: Call,
-  tried: ReadonlyMap<string, string>,
+  tried: ReadonlyMap<string, Silence>,
   urls: ReadonlyMap<string, string>,
 ): LabwrightError {
   const hosts = [...tried.keys()].join(', ');
   const [first = ''] = tried.keys();
+  const isNoTls = [...tried.values()].every((silence) => silence.isNoTls === true);
   return new LabwrightError('LW2001', {
     what: tried.size === 1 ? `Proxmox host ${hosts} does not answer` : `no Proxmox host answers (asked ${hosts})`,
     where: { call: formatCallName(call) },
-    why: [...tried].map(([host, reason]) => `${host}: ${reason}`).join('; '),
-    fix: [
-      `check that ${tried.size === 1 ? 'it' : 'a host'} is up and reachable: open ${urls.get(first) ?? 'it'} in a browser`,
-      'check hosts.NAME.address and proxmox.port in the lab file',
-    ],
+    why: [...tried].map(([host, { reason }]) => `${host}: ${reason}`).join('; '),
+    fix: isNoTls
+      ? [anotherServer, `see what is there: ${(urls.get(first) ?? 'it').replace('https:', 'http:')} in a browser`]
+      : [
+          `check that ${tried.size === 1 ? 'it' : 'a host'} is up and reachable: open ${urls.get(first) ?? 'it'} in a browser`,
+          'check hosts.NAME.address and proxmox.port in the lab file',
+        ],
   });
 }
+
+const anotherServer = "correct hosts.NAME.address or proxmox.port in the lab file: Proxmox's own port is 8006";
 
 export function foreignAnswerError(call: Call, host: string, excerpt: string): LabwrightError {
   return new LabwrightError('LW2009', {

@@ -43,6 +43,14 @@ export class ConnectFailure extends Error {
   }
 }
 
+/** Somebody answers there, and it is not Proxmox: its API is never without TLS. */
+export class NoTls extends ConnectFailure {
+  constructor(port: number, cause: unknown) {
+    super(`what answers at port ${port} does not speak TLS, so it is not Proxmox's API`, cause);
+    this.name = 'NoTls';
+  }
+}
+
 /** undici's way to a socket: connect, shake hands, judge the certificate, and only then hand the socket over. */
 export function identifyingConnector(host: HostAddress, identification: Identification): buildConnector.connector {
   // One judgement at a time: of two first contacts only one may set the pin, the other is compared with it.
@@ -92,11 +100,9 @@ async function handshake(socket: TLSSocket, host: HostAddress, timeoutMs: number
     reject(new ConnectFailure(`no TLS connection within ${timeoutMs} ms`));
   };
   const onError = (error: NodeJS.ErrnoException): void => {
-    reject(
-      isCertificateProblem(error)
-        ? untrusted(host, error)
-        : new ConnectFailure(error.message || String(error.code), error),
-    );
+    if (isCertificateProblem(error)) reject(untrusted(host, error));
+    else if (isNoTls(error)) reject(new NoTls(host.port, error));
+    else reject(new ConnectFailure(error.message || String(error.code), error));
   };
   const onClose = (): void => {
     reject(new ConnectFailure('the connection was closed during the TLS handshake'));
@@ -116,6 +122,13 @@ async function handshake(socket: TLSSocket, host: HostAddress, timeoutMs: number
 /** The codes OpenSSL and Node give for a chain or a name that does not fit. */
 function isCertificateProblem(error: NodeJS.ErrnoException): boolean {
   return /CERT|SIGNATURE|ISSUER|ALTNAME|CRL|INVALID_CA|PURPOSE/.test(error.code ?? '');
+}
+
+/** What OpenSSL says to bytes that are no record of TLS, as an HTTP or SSH server sends them. */
+function isNoTls({ code }: NodeJS.ErrnoException): boolean {
+  return /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|UNKNOWN_PROTOCOL|HTTPS?_(PROXY_)?REQUEST)$/.test(
+    code ?? '',
+  );
 }
 
 async function judgeCertificate(certificate: PeerCertificate, host: HostAddress, of: Identification): Promise<void> {

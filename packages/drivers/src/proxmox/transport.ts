@@ -3,12 +3,18 @@ import { LabwrightError } from '@labwright/core/errors/error';
 import { type Dispatcher, Pool } from 'undici';
 import type { RawAnswer } from './answer.ts';
 import type { WireCall } from './call.ts';
-import { ConnectFailure, type HostAddress, type Identification, identifyingConnector } from './tls-pin.ts';
+import { ConnectFailure, type HostAddress, type Identification, identifyingConnector, NoTls } from './tls-pin.ts';
 
-export type Exchange =
-  | ({ readonly kind: 'answer' } & RawAnswer)
-  /** `sent` is false when it is certain that nothing of the request left this computer. */
-  | { readonly kind: 'silence'; readonly sent: boolean; readonly reason: string };
+export type Exchange = ({ readonly kind: 'answer' } & RawAnswer) | Silence;
+
+export interface Silence {
+  readonly kind: 'silence';
+  /** False when it is certain that nothing of the request left this computer. */
+  readonly sent: boolean;
+  readonly reason: string;
+  /** Somebody answered, and not in TLS. */
+  readonly isNoTls?: true;
+}
 
 export interface HostTransport {
   readonly host: HostAddress;
@@ -76,6 +82,7 @@ export function openTransport(
 }
 
 function describeSilence(error: unknown): Exchange {
+  if (error instanceof NoTls) return { kind: 'silence', sent: false, reason: error.message, isNoTls: true };
   if (error instanceof ConnectFailure) return { kind: 'silence', sent: false, reason: error.message };
   const reason = error instanceof Error ? error.message : String(error);
   return { kind: 'silence', sent: true, reason: `the connection broke before the answer was complete: ${reason}` };
