@@ -15,12 +15,37 @@ describe('an answer', () => {
     fc.assert(
       fc.property(fc.integer({ min: 200, max: 599 }), fc.string(), body, (status, statusText, text) => {
         const answer = parseAnswer({ status, statusText, body: text });
-        expect(answer.kind === 'refused').toBe(status >= 300);
+        const isElsewhere = status >= 300 && status < 400;
+        const possible = status < 300 ? ['data', 'foreign'] : isElsewhere ? ['foreign'] : ['refused', 'foreign'];
+        expect(possible).toContain(answer.kind);
         const said = answer.kind === 'refused' ? formatRefusal(answer.refusal) : 'nothing to say';
         expect(said).toMatch(/\S/);
       }),
       { numRuns: 2_000 },
     );
+  });
+
+  it.each([
+    [
+      { status: 302, statusText: 'Found', body: '', location: 'http://nas1:5000/' },
+      '302 Found, a redirect to http://nas1:5000/',
+    ],
+    [{ status: 304, statusText: '', body: '' }, '304, and nothing more'],
+    [{ status: 404, statusText: 'Not Found', body: '\n<html>' }, '404 Not Found, and a text that begins with "<html>"'],
+    [{ status: 200, statusText: 'OK', body: 'Welcome' }, '200 OK, and a text that begins with "Welcome"'],
+  ])('%# of another server is told by what it says', (raw, said) => {
+    expect(parseAnswer(raw)).toEqual({ kind: 'foreign', said });
+  });
+
+  it.each([
+    { status: 401, statusText: 'Unauthorized', body: '<html>' },
+    { status: 502, statusText: 'Bad Gateway', body: '<html>' },
+    { status: 501, statusText: "Method 'GET /x' not implemented", body: '' },
+  ])('%# of Proxmox, or of a proxy that passes it on, is a refusal', (raw) => {
+    expect(parseAnswer(raw)).toMatchObject({
+      kind: 'refused',
+      refusal: { status: raw.status, message: raw.statusText },
+    });
   });
 
   it.each([

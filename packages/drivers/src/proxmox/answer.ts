@@ -6,13 +6,15 @@ export interface RawAnswer {
   /** The reason phrase. A reverse proxy may have replaced it, so it counts less than the body. */
   readonly statusText: string;
   readonly body: string;
+  /** Of a redirect: where to. */
+  readonly location?: string;
 }
 
 export type Answer =
   | { readonly kind: 'data'; readonly data: unknown }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
-  /** A success whose body is not the envelope: somebody else answers on this port. */
-  | { readonly kind: 'foreign'; readonly excerpt: string };
+  /** Somebody else answers on this port: a success whose body is not the envelope, a redirect, or an error as a web page. */
+  | { readonly kind: 'foreign'; readonly said: string };
 
 export interface Refusal {
   readonly status: number;
@@ -26,9 +28,10 @@ export interface Refusal {
 export function parseAnswer(raw: RawAnswer): Answer {
   const body = parseObject(raw.body);
   if (raw.status >= 200 && raw.status < 300) {
-    if (body === undefined || !('data' in body)) return { kind: 'foreign', excerpt: raw.body.slice(0, 120) };
+    if (body === undefined || !('data' in body)) return { kind: 'foreign', said: describeForeign(raw) };
     return { kind: 'data', data: body['data'] };
   }
+  if (isForeign(raw)) return { kind: 'foreign', said: describeForeign(raw) };
   const spoken = body?.['message'];
   const message = typeof spoken === 'string' && spoken.trim() !== '' ? spoken.trim() : raw.statusText.trim();
   return {
@@ -39,6 +42,26 @@ export function parseAnswer(raw: RawAnswer): Answer {
       parameters: parseParameterErrors(body?.['errors']),
     },
   };
+}
+
+/**
+ * The API never redirects, and its errors are JSON or have no body. A refused login counts whoever says it, so that no account gets
+ * locked, and a relay failure comes from a reverse proxy as well.
+ */
+function isForeign({ status, body }: RawAnswer): boolean {
+  if (status >= 300 && status < 400) return true;
+  return status !== 401 && !isRelayFailure(status) && body.trimStart().startsWith('<');
+}
+
+/** "302 Found, a redirect to http://nas1:5000/" */
+function describeForeign({ status, statusText, body, location }: RawAnswer): string {
+  const head = `${status} ${statusText}`.trim();
+  if (location !== undefined) return `${head}, a redirect to ${location.slice(0, 120)}`;
+  return body.trim() === '' ? `${head}, and nothing more` : `${head}, and a text that begins with ${excerptOf(body)}`;
+}
+
+function excerptOf(body: string): string {
+  return `"${body.trim().slice(0, 120).replaceAll(/\s+/g, ' ')}"`;
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {

@@ -232,6 +232,14 @@ describe('answers', () => {
     expect((await failure(connect([pve]).request(versionCall(), { signal }))).code).toBe('LW2009');
   });
 
+  it('that lead elsewhere say where to, and what to correct', async () => {
+    const pve = await peer(() => ({ status: 302, reason: 'Found', location: 'http://nas1:5000/webman', body: '' }));
+    const error = await failure(connect([pve]).request(versionCall(), { signal }));
+    expect(error.code).toBe('LW2009');
+    expect(error.why).toBe('it answered 302 Found, a redirect to http://nas1:5000/webman');
+    expect(error.fix[0]).toContain('proxmox.port');
+  });
+
   it('send parameters of DELETE in the query and booleans as 1', async () => {
     const pve = await peer(() => ({ body: { data: upid } }));
     await connect([pve]).request(destroyVmCall({ node: 'pve1', vmid: 101 }), { signal });

@@ -126,7 +126,7 @@ export function connectProxmox(options: ConnectOptions): ProxmoxConnection {
         return { kind: 'failed', error: misreadError(call, host, result.error), outcome: 'final' };
       }
       case 'foreign':
-        return { kind: 'failed', error: foreignAnswerError(call, host, answer.excerpt), outcome: 'final' };
+        return { kind: 'failed', error: foreignAnswerError(call, host, answer.said), outcome: 'final' };
       case 'refused': {
         const { refusal } = answer;
         return { kind: 'failed', error: refusalError(call, host, refusal), outcome: outcomeOf(refusal), refusal };

@@ -98,15 +98,12 @@ export function silenceError(
 
 const anotherServer = "correct hosts.NAME.address or proxmox.port in the lab file: Proxmox's own port is 8006";
 
-export function foreignAnswerError(call: Call, host: string, excerpt: string): LabwrightError {
+export function foreignAnswerError(call: Call, host: string, said: string): LabwrightError {
   return new LabwrightError('LW2009', {
     what: `what answers for host ${host} does not speak Proxmox's API`,
     where: { host, call: formatCallName(call) },
-    why: `it began with: ${JSON.stringify(hideSecrets(excerpt, call.parameters))}`,
-    fix: [
-      'check hosts.NAME.address and proxmox.port in the lab file',
-      'a reverse proxy in between has to pass /api2 on unchanged',
-    ],
+    why: `it answered ${hideSecrets(said, call.parameters)}`,
+    fix: [`if it is another web server: ${anotherServer}`, 'a reverse proxy in between has to pass /api2 on unchanged'],
   });
 }
 

@@ -44,7 +44,7 @@ export interface PeerRequest {
 }
 
 export type PeerAnswer =
-  | { readonly status?: number; readonly reason?: string; readonly body: unknown }
+  | { readonly status?: number; readonly reason?: string; readonly location?: string; readonly body: unknown }
   /** Closes the connection without a word. */
   | 'hang up';
 
@@ -84,7 +84,9 @@ export async function openPeer(
         return;
       }
       const text = typeof given.body === 'string' ? given.body : JSON.stringify(given.body);
-      outgoing.writeHead(given.status ?? 200, given.reason ?? 'OK', { 'content-type': 'application/json' }).end(text);
+      const headers = given.location === undefined ? {} : { location: given.location };
+      const type = { 'content-type': 'application/json' };
+      outgoing.writeHead(given.status ?? 200, given.reason ?? 'OK', { ...type, ...headers }).end(text);
     });
   });
   const listening = Promise.withResolvers<void>();

@@ -68,7 +68,10 @@ export function openTransport(
       try {
         const response = await pool.request(request);
         const body = await response.body.text();
-        return { kind: 'answer', status: response.statusCode, statusText: response.statusText, body };
+        const { statusCode: status, statusText } = response;
+        const { location } = response.headers;
+        const redirect = typeof location === 'string' ? { location } : {};
+        return { kind: 'answer', status, statusText, body, ...redirect };
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof LabwrightError) throw error;

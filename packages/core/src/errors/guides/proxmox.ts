@@ -63,8 +63,11 @@ export const proxmoxGuide: Readonly<Record<Extract<ErrorCode, `LW2${string}`>, E
   },
   LW2009: {
     meaning:
-      'An answer of Proxmox does not have the form its API documents. The version may be newer than what Labwright knows, or a proxy is in between.',
-    advice: ['Check that the address is that of a Proxmox host.', 'Report it with the Proxmox version and `--debug`.'],
+      'An answer of Proxmox does not have the form its API documents. The version may be newer than what Labwright knows, a proxy may be in between, or the port may be that of another web server.',
+    advice: [
+      'Check that the address is that of a Proxmox host, and the port too: it is 8006 unless it was changed.',
+      'Report it with the Proxmox version and `--debug`.',
+    ],
   },
   LW2010: {
     meaning:
