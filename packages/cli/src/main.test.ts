@@ -1,6 +1,7 @@
 // The command line as its users meet it: the real entry as a child process, its streams and its exit codes.
 import { spawn } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, open, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -45,9 +46,14 @@ interface Run {
   readonly closesEarly?: boolean;
   /** stdout, where that is not a pipe to the test. */
   readonly output?: number;
+  /** When the terminal goes away. Shell and kernel may both say so. */
+  readonly hangsUpAfter?: Promise<void>;
 }
 
-async function run(words: readonly string[], { cwd, env = {}, closesEarly = false, output }: Run = {}): Promise<Ended> {
+async function run(
+  words: readonly string[],
+  { cwd, env = {}, closesEarly = false, output, hangsUpAfter }: Run = {},
+): Promise<Ended> {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entry, ...words], {
     cwd: cwd ?? join(folder, 'empty'),
     env: {
@@ -66,6 +72,7 @@ async function run(words: readonly string[], { cwd, env = {}, closesEarly = fals
     if (closesEarly) child.stdout?.destroy();
   });
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (err += text));
+  void hangsUpAfter?.then(() => [child.kill('SIGHUP'), child.kill('SIGHUP')]);
   const exitCode = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);
@@ -295,6 +302,33 @@ describe.concurrent('secrets and hosts', () => {
     expect([silent.exitCode, silent.err]).toEqual([exitCodes.unreachable, expect.stringContaining('LW2001')]);
     const unknown = await run(['doctor', '--trust', 'pve9'], { cwd: join(folder, 'lab') });
     expect([unknown.exitCode, unknown.err]).toEqual([exitCodes.usage, expect.stringContaining('--trust pve')]);
+  });
+});
+
+describe.concurrent('the end of the terminal', () => {
+  test.each([
+    ['plan', exitCodes.interrupted],
+    // Ended while it waits for hosts is ended as asked.
+    ['serve', exitCodes.done],
+  ])('ends %s as Ctrl-C does', async (name, expected) => {
+    // Hosts that take a connection and never say anything are waited for.
+    const host = createServer((socket) => socket.on('error', () => undefined).resume());
+    const asked = Promise.withResolvers<void>();
+    host.on('connection', () => asked.resolve());
+    await new Promise<void>((resolve) => host.listen(0, '0.0.0.0', resolve));
+    const { port } = host.address() as AddressInfo;
+    const directory = join(folder, `hung-up-${name}`);
+    await mkdir(directory);
+    const text = (await readFile(lab, 'utf8')).replace('proxmox:\n', `proxmox:\n  port: ${port}\n`);
+    await writeFile(join(directory, 'lab.yaml'), text);
+    const { exitCode, err } = await run([name], {
+      cwd: directory,
+      env: { PROXMOX_TOKEN: token },
+      hangsUpAfter: asked.promise,
+    });
+    expect(exitCode).toBe(expected);
+    expect(err).not.toMatch(/LW0001|^ +at /m);
+    await new Promise((resolve) => host.close(resolve));
   });
 });
 

@@ -42,7 +42,10 @@ const terminal: Terminal = {
     if (!stdin.isTTY) return undefined;
     const reader = createInterface({ input: stdin, output: stderr });
     try {
-      return await reader.question(question);
+      return await reader.question(question, { signal: interrupt.signal });
+    } catch (error) {
+      interrupt.signal.throwIfAborted();
+      throw error;
     } finally {
       reader.close();
     }
@@ -51,22 +54,29 @@ const terminal: Terminal = {
 
 const interrupt = new AbortController();
 const stop = new AbortController();
+const interrupted = (): LabwrightError => new LabwrightError('LW0003', { what: 'interrupted' });
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => {
-    const reason = new LabwrightError('LW0003', { what: 'interrupted' });
+    const reason = interrupted();
     // The third time is for a program that hangs; what it was doing is in the journal.
     if (stop.signal.aborted) process.exit(130);
     if (interrupt.signal.aborted) stop.abort(reason);
     else interrupt.abort(reason);
   });
 }
-// A reader that has seen enough (`labwright plan | head -1`) is no error; a full disk is.
+// The terminal is gone. The kernel and the shell may both say so, which is no sign of impatience.
+let isHungUp = false;
+process.on('SIGHUP', () => {
+  isHungUp = true;
+  if (!interrupt.signal.aborted) interrupt.abort(interrupted());
+});
+// A reader that has seen enough (`labwright plan | head -1`) is no error; a full disk is. Nobody reads at a terminal that is gone.
 let outputFailure: Error | undefined;
 stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') outputFailure ??= error;
+  if (error.code !== 'EPIPE' && !isHungUp) outputFailure ??= error;
 });
-// Nobody is left to be told.
-stderr.on('error', () => undefined);
+// Nobody is left to be told, or to answer.
+for (const stream of [stderr, stdin]) stream.on('error', () => undefined);
 
 function findDirectory(): string | undefined {
   try {

@@ -251,7 +251,7 @@ export const commands: readonly Command[] = [
     name: 'serve',
     summary: 'boot machines and do the work of commands until it is ended',
     description:
-      'Answers DHCP, TFTP and HTTP for the machines of the lab file, and does what other commands here ask for; an edited lab file counts from the next command on. Runs until Ctrl-C or SIGTERM; its log goes to the error stream. Needs ports below 1024, so root or CAP_NET_BIND_SERVICE.',
+      'Answers DHCP, TFTP and HTTP for the machines of the lab file, and does what other commands here ask for; an edited lab file counts from the next command on. Runs until Ctrl-C, SIGTERM or the end of its terminal; its log goes to the error stream. Needs ports below 1024, so root or CAP_NET_BIND_SERVICE.',
     options: [{ flags: '--rehearsal <state>', summary: 'serve the rehearsal with this state', isInternal: true }],
     examples: ['labwright serve', 'labwright --lab /etc/labwright/lab.yaml serve   from a systemd unit'],
     run: async (program, input) => (await import('./serve.ts')).serve(program, input),
