@@ -365,12 +365,14 @@ describe.concurrent('streams', () => {
 
 describe.concurrent('a computer with nothing in its place', () => {
   test.each([
-    [['rehearse', 'stop'], 'XDG_STATE_HOME'],
-    [['plan'], 'XDG_STATE_HOME'],
-    [['status'], 'XDG_STATE_HOME'],
-  ])('%j without a usable state folder', async (words, variable) => {
+    [['rehearse', 'stop'], '/dev/null'],
+    [['plan'], '/dev/null'],
+    [['status'], '/dev/null'],
+    [['status'], '/proc'],
+  ])('%j without a usable state folder: %s', async (words, place) => {
     const cwd = join(folder, 'lab');
-    const env = { PROXMOX_TOKEN: token, [variable]: '/dev/null' };
+    const variable = 'XDG_STATE_HOME';
+    const env = { PROXMOX_TOKEN: token, [variable]: place };
     const { exitCode, out, err } = await run(words, { cwd, env });
     expect([exitCode, out]).toEqual([exitCodes.failed, '']);
     expect(err).toContain('error LW0005');
@@ -378,6 +380,11 @@ describe.concurrent('a computer with nothing in its place', () => {
     expect(err).not.toMatch(/LW0001|^ +at /m);
     const { code } = readError((await run([...words, '--json'], { cwd, env })).out);
     expect(code).toBe('LW0005');
+  });
+
+  test('a cache that cannot be made only takes longer', async () => {
+    const { exitCode, err } = await run(['--version'], { env: { XDG_CACHE_HOME: '/proc' } });
+    expect([exitCode, err]).toEqual([exitCodes.done, '']);
   });
 
   test.each([

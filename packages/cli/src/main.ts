@@ -3,6 +3,7 @@ import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { asLabwrightError, LabwrightError } from '@labwright/core/errors/error';
+import { ensureFolder } from '@labwright/core/ports/folder';
 import { systemClock, systemRandom } from '@labwright/core/ports/system';
 import { getFolders } from './folders.ts';
 import type { TextStyle } from './render/text.ts';
@@ -11,7 +12,11 @@ import type { Terminal } from './terminal.ts';
 const { stdout, stderr, stdin, env } = process;
 const folders = getFolders(env);
 // Sources are compiled once and not at every start; without a place to keep that, it only takes longer.
-enableCompileCache(join(folders.cache, 'compiled'));
+const compiled = join(folders.cache, 'compiled');
+await ensureFolder(compiled).then(
+  () => enableCompileCache(compiled),
+  () => undefined,
+);
 
 const isDumb = env['TERM'] === 'dumb';
 // Narrower than this nothing can be laid out; the terminal then breaks lines itself, so nothing may be redrawn.

@@ -1,7 +1,7 @@
 // Labwright at work: a lab that is open for as long as it is served, and the socket that commands talk to. `serve` holds it open; a
 // command that finds nobody serving holds it for its own length.
-import { mkdir } from 'node:fs/promises';
 import { LabwrightError } from '@labwright/core/errors/error';
+import { ensureFolder } from '@labwright/core/ports/folder';
 import { makeApi } from './api/server.ts';
 import { assertNobodyServes, isServed, listenOnSocket, servedError } from './api/socket.ts';
 import { makeEventBus } from './event-bus.ts';
@@ -61,7 +61,7 @@ async function isBegunElsewhere(
 /** Throws LW0005. */
 async function ensureStateDirectory(directory: string): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await ensureFolder(directory, { mode: 0o700 });
   } catch (cause) {
     throw new LabwrightError('LW0005', {
       what: 'the folder for the state of this lab cannot be made',

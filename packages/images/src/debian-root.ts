@@ -1,7 +1,8 @@
 // Debian root trees in the cache, made by mmdebstrap from this computer's own mirror: for the node image and for tools run by chroot.
 import { createHash } from 'node:crypto';
-import { access, mkdir, readdir, rename, statfs } from 'node:fs/promises';
+import { access, readdir, rename, statfs } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { ensureFolder } from '@labwright/core/ports/folder';
 import { LabwrightError } from '@labwright/core/errors/error';
 import { readAptSources } from './apt-sources.ts';
 import { acquireBuildLock, isErrno } from './build-lock.ts';
@@ -47,7 +48,7 @@ export async function ensureDebianRoot(spec: DebianRootSpec, context: BuildConte
       fix: ['run the same command with sudo, once; what it builds stays in the cache'],
     });
   }
-  await mkdir(roots, { recursive: true });
+  await ensureFolder(roots);
   const lock = await acquireBuildLock(`${directory}.lock`, context.signal, () =>
     context.onProgress(`waiting for another Labwright, which is building the Debian root "${spec.name}"`),
   );

@@ -1,8 +1,9 @@
 // `cluster …`: its state, a login for people, and when its certificates end.
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, realpath, rename, rm } from 'node:fs/promises';
+import { open, readFile, realpath, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { ensureFolder } from '@labwright/core/ports/folder';
 import { mergeKubeconfig, formatKubeconfig, type Kubeconfig } from '@labwright/cluster/pki/kubeconfig';
 import type { Blueprint } from '@labwright/core/blueprint/blueprint';
 import type { ClusterLoginAnswer } from '@labwright/core/contract/contract';
@@ -71,7 +72,7 @@ function findKubeconfig({ environment }: Program): string {
 async function mergeInto(named: string, config: Kubeconfig): Promise<string> {
   let draft: string | undefined;
   try {
-    await mkdir(dirname(named), { recursive: true, mode: 0o700 });
+    await ensureFolder(dirname(named), { mode: 0o700 });
     const path = await realpath(named).catch(() => named);
     const merged = mergeKubeconfig(await readIfThere(path), config);
     if (merged === undefined) throw notKubeconfig(path);

@@ -1,7 +1,8 @@
 // Starts a rehearsal: builds what is missing in the cache, writes its state, starts its keeper and waits until it serves.
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
+import { ensureFolder } from '@labwright/core/ports/folder';
 import { ipv4FromNumber, ipv4ToNumber, cidrRange, rangeContains, type Ipv4 } from '@labwright/core/addresses/ipv4';
 import type { Blueprint } from '@labwright/core/blueprint/blueprint';
 import { resolveBlueprint } from '@labwright/core/blueprint/resolve-blueprint';
@@ -50,7 +51,7 @@ export async function startRehearsal(program: Program, start: RehearsalStart): P
   const blueprint = resolveBlueprint(lab, { rehearsal: true });
   const roots = await buildImages(program, lab, blueprint);
   await rm(stateDirectory, { recursive: true, force: true });
-  await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
+  await ensureFolder(stateDirectory, { mode: 0o700 });
   const { hostKeys } = await writeRehearsal({
     ...start,
     ...roots,

@@ -1,7 +1,8 @@
 // Charts at hand: packages from a repository kept in the cache, and the user's own folders, each with its version and digest.
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, join, relative, resolve } from 'node:path';
+import { ensureFolder } from '@labwright/core/ports/folder';
 import { LabwrightError } from '@labwright/core/errors/error';
 import { decodeArchiveEntry } from '@labwright/drivers/helm/archive-entry';
 import type { Helm, HelmCall } from '@labwright/drivers/helm/helm';
@@ -35,7 +36,7 @@ export async function ensureChart(
   const folder = join(store.cacheDirectory, 'charts', key.slice(0, 32));
   const cached = await findPackage(folder);
   if (cached !== undefined) return await readChart(cached, place.repository);
-  await mkdir(join(store.cacheDirectory, 'charts'), { recursive: true });
+  await ensureFolder(join(store.cacheDirectory, 'charts'));
   const draft = await mkdtemp(`${folder}.`);
   try {
     await helm.pullChart(place, draft, call);

@@ -2,8 +2,9 @@
 //
 //   home-20261122T170000Z-r12345-scheduled.etcd.age
 //   lab  taken, UTC       revision reason
-import { open, readdir, readFile, rename, rm, mkdir } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ensureFolder } from '@labwright/core/ports/folder';
 import type { LabId } from '@labwright/core/addresses/names';
 import { LabwrightError } from '@labwright/core/errors/error';
 import { verifySnapshot, type SnapshotSummary } from './verify-snapshot.ts';
@@ -115,7 +116,7 @@ async function openSealed(
 async function writeWhole(folder: string, file: string, content: Uint8Array): Promise<void> {
   const draft = `${file}.new`;
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await ensureFolder(folder, { mode: 0o700 });
     await rm(draft, { force: true });
     const handle = await open(draft, 'wx', 0o600);
     try {

@@ -1,7 +1,8 @@
 // Writes a file that must not be there yet and that only its owner may read.
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, rm } from 'node:fs/promises';
+import { link, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { ensureFolder } from '../ports/folder.ts';
 import { LabwrightError } from '../errors/error.ts';
 
 export type WriteOutcome = 'written' | 'existed';
@@ -13,7 +14,7 @@ export type WriteOutcome = 'written' | 'existed';
 export async function writeNewFile(path: string, content: string): Promise<WriteOutcome> {
   const draft = `${path}.${randomUUID()}`;
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await ensureFolder(dirname(path), { mode: 0o700 });
     const file = await open(draft, 'wx', 0o600);
     try {
       await file.writeFile(content);

@@ -1,7 +1,8 @@
 // The helm program for a cluster: the user's own, else one from a mirror, else from get.helm.sh, kept by its content.
 import { createHash } from 'node:crypto';
-import { access, chmod, constants, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, constants, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
+import { ensureFolder } from '@labwright/core/ports/folder';
 import { type KubernetesVersion, minorOf } from '@labwright/core/addresses/kubernetes-version';
 import { LabwrightError } from '@labwright/core/errors/error';
 import { type Random, randomHex } from '@labwright/core/ports/random';
@@ -89,7 +90,7 @@ async function isExecutable(path: string): Promise<boolean> {
 
 async function readVersion(program: string, context: HelmProgramContext): Promise<HelmVersion | undefined> {
   const { environment, signal, cacheDirectory } = context;
-  await mkdir(cacheDirectory, { recursive: true });
+  await ensureFolder(cacheDirectory);
   const args = ['version', '--template', '{{.Version}}'];
   const { exitCode, stdout } = await runHelm({
     program,
@@ -184,7 +185,7 @@ async function keep(archive: Uint8Array, version: HelmVersion, context: HelmProg
   }
   const sum = sha256(program);
   const path = programFile(sum, context);
-  await mkdir(join(context.cacheDirectory, 'helm'), { recursive: true });
+  await ensureFolder(join(context.cacheDirectory, 'helm'));
   await replace(path, program, context, 0o755);
   await replace(indexFile(version, context), Buffer.from(`${sum}\n`), context, 0o644);
   return path;

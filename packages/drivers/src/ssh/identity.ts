@@ -1,7 +1,8 @@
 // Labwright's own SSH key: made once, kept in a file that only its owner can read.
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { link, open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { ensureFolder } from '@labwright/core/ports/folder';
 import { LabwrightError } from '@labwright/core/errors/error';
 import { Secret } from '@labwright/core/ports/secret';
 import ssh2 from 'ssh2';
@@ -72,7 +73,7 @@ async function readIdentity(path: string): Promise<SshIdentity | undefined> {
 /** Written beside, then linked into place: the name never stands for half a key, and the first of two writers wins. */
 async function createIdentity(path: string): Promise<SshIdentity> {
   const identity = generateSshKey();
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await ensureFolder(dirname(path), { mode: 0o700 });
   const draft = `${path}.${randomUUID()}`;
   try {
     const file = await open(draft, 'wx', 0o600);

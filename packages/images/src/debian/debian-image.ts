@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { copyFile, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { ensureFolder } from '@labwright/core/ports/folder';
 import { acquireBuildLock, isErrno } from '../build-lock.ts';
 import { ensureDebianRoot, type BuildContext, type DebianRoot, type DebianRootSpec } from '../debian-root.ts';
 import { buildBootLoaders } from './boot-loader.ts';
@@ -72,7 +73,7 @@ export async function ensureDebianImage(context: BuildContext, variant?: ImageVa
   const directory = join(context.cacheDir, 'images', `${name}-${await imageKey(node, boot, variant)}`);
   const known = await readImage(directory);
   if (known !== undefined) return known;
-  await mkdir(dirname(directory), { recursive: true });
+  await ensureFolder(dirname(directory));
   const lock = await acquireBuildLock(`${directory}.lock`, context.signal, () =>
     context.onProgress(`waiting for another Labwright, which is building the image ${name}`),
   );

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ensureFolder } from '@labwright/core/ports/folder';
 import type { KubernetesVersion } from '@labwright/core/addresses/kubernetes-version';
 import { LabwrightError } from '@labwright/core/errors/error';
 import { acquireBuildLock, isErrno } from '../build-lock.ts';
@@ -86,7 +87,7 @@ async function ensureFrom(
   context: BuildContext,
 ): Promise<KubernetesRelease> {
   const directory = releaseFolder(context, version, source);
-  await mkdir(join(context.cacheDir, 'kubernetes'), { recursive: true });
+  await ensureFolder(join(context.cacheDir, 'kubernetes'));
   const lock = await acquireBuildLock(`${directory}.lock`, context.signal, () =>
     context.onProgress(`waiting for another Labwright, which is getting Kubernetes ${version}`),
   );
