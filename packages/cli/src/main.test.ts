@@ -224,6 +224,12 @@ describe.concurrent('the lab file', () => {
     expect(out).toContain(expected);
   });
 
+  test('resolved fits', async () => {
+    const { exitCode, out } = await run(['config', 'show', '--resolved'], { cwd: join(folder, 'lab') });
+    expect(exitCode).toBe(exitCodes.done);
+    expectToFit(out);
+  });
+
   test.each(['config check', 'ssh-config'])('%s as JSON', async (name) => {
     const { exitCode, out } = await run([...name.split(' '), '--json'], { cwd: join(folder, 'lab') });
     expect([exitCode, typeof JSON.parse(out)]).toEqual([exitCodes.done, 'object']);

@@ -1,10 +1,11 @@
 // `config check`, `config show` and `config schema`: the lab file on its own; nothing is asked and nothing changed.
 import { labJsonSchema } from '@labwright/core/lab/lab-json-schema';
 import { formatDiagnostics } from '@labwright/core/lab/format-diagnostics';
-import { formatResolvedLab, resolvedLab } from '@labwright/core/lab/resolved-lab';
+import { resolvedLab } from '@labwright/core/lab/resolved-lab';
 import type { CommandInput } from '../command.ts';
 import { locateLabFileAlone, readLabFile } from '../lab-location.ts';
 import { exitCodes, type ExitCode, type Program } from '../program.ts';
+import { formatResolvedLab } from '../render/resolved-lab.ts';
 import { wrap } from '../render/text.ts';
 
 export async function configCheck(program: Program): Promise<ExitCode> {
@@ -22,7 +23,8 @@ export async function configShow(program: Program, { flags }: CommandInput): Pro
   const values = resolvedLab(labFile);
   const { terminal, options } = program;
   if (options.json) terminal.out(`${JSON.stringify(values, undefined, 2)}\n`);
-  else terminal.out(flags['resolved'] === true ? formatResolvedLab(values) : labFile.source);
+  // Without --resolved it is the file itself, to be read or kept as one: not a line of it is wrapped.
+  else terminal.out(flags['resolved'] === true ? formatResolvedLab(values, terminal.outStyle) : labFile.source);
   return exitCodes.done;
 }
 

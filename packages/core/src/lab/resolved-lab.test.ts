@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { parseLab } from './parse-lab.ts';
-import { formatOrigin, formatResolvedLab, resolvedLab } from './resolved-lab.ts';
+import { formatOrigin, resolvedLab } from './resolved-lab.ts';
 
 const source = await readFile(new URL('../../../../examples/home/lab.yaml', import.meta.url), 'utf8');
 const parsed = parseLab(source, 'lab.yaml');
@@ -32,9 +32,7 @@ test('secrets are shown as where they are', () => {
   expect(find('proxmox.token.env')?.value).toBe('PROXMOX_TOKEN');
 });
 
-test('every value has one line', () => {
-  const lines = formatResolvedLab(values).trimEnd().split('\n');
-  expect(lines).toHaveLength(values.length);
+test('every value is there once', () => {
   expect(new Set(values.map(({ path }) => path)).size).toBe(values.length);
 });
 

@@ -25,17 +25,6 @@ export function resolvedLab({ lab, positions }: { readonly lab: Lab; readonly po
   return [...values, ...derivedValues(lab), ...machineValues(lab, positions)];
 }
 
-/** "10.1.0.1   lab.yaml:14" a line, the values aligned. */
-export function formatResolvedLab(values: readonly ResolvedValue[]): string {
-  const pathWidth = Math.max(0, ...values.map(({ path }) => path.length));
-  const valueWidth = Math.min(34, Math.max(0, ...values.map(({ value }) => value.length)));
-  return values
-    .map(
-      ({ path, value, origin }) => `${path.padEnd(pathWidth)}  ${value.padEnd(valueWidth)}  ${formatOrigin(origin)}\n`,
-    )
-    .join('');
-}
-
 export function formatOrigin(origin: Origin): string {
   switch (origin.kind) {
     case 'file':
