@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { resolveBlueprint } from '@labwright/core/blueprint/resolve-blueprint';
-import { LabwrightError } from '@labwright/core/errors/error';
+import { asLabwrightError, LabwrightError } from '@labwright/core/errors/error';
 import { decryptAge } from '@labwright/core/lab/age';
 import type { AgeIdentitySource } from '@labwright/core/lab/age-identity';
 import { readEncryptedSecrets, type EncryptedSecrets } from '@labwright/core/lab/encrypted-secrets';
@@ -18,20 +18,26 @@ import type { TlsPolicy } from '@labwright/drivers/proxmox/tls-pin';
 import { hardwareSocket, labFolder } from './folders.ts';
 import type { Program } from './program.ts';
 
+export interface HardwareNeeds {
+  readonly boot: boolean;
+  readonly waitsForHosts?: boolean;
+  /** False for a command that works without Proxmox: then its secret may be missing. */
+  readonly needsProxmox?: boolean;
+  readonly log: Log;
+}
+
 /** Reads the secrets the lab file names. Throws LW1003, and LW0005 for a CA file that cannot be read. */
 export async function serveOptionsOnHardware(
   program: Program,
   labFile: LabFile,
-  { boot, waitsForHosts = false, log }: { readonly boot: boolean; readonly waitsForHosts?: boolean; readonly log: Log },
+  { boot, waitsForHosts = false, needsProxmox = true, log }: HardwareNeeds,
 ): Promise<ServeOptions> {
-  const { tls } = labFile.lab.proxmox;
   return {
     blueprint: resolveBlueprint(labFile.lab, { rehearsal: false }),
     labDigest: labFile.digest,
-    credentials: await readCredentials(program, labFile),
+    ...(needsProxmox ? await readAccess(program, labFile) : await tryAccess(program, labFile)),
     ...(await readRouterLogin(program, labFile, log)),
     expect: 'hardware',
-    ...(tls === 'pinned' ? {} : { tls: await readCaPolicy(labFile.directory, tls.ca) }),
     stateDirectory: labFolder(program.folders, labFile.path, labFile.lab.lab),
     cacheDirectory: program.folders.cache,
     socket: hardwareSocket(program.folders, labFile),
@@ -51,6 +57,26 @@ export async function serveOptionsOnHardware(
     random: program.random,
     log,
   };
+}
+
+type Access = Pick<ServeOptions, 'credentials' | 'tls'>;
+
+async function readAccess(program: Program, labFile: LabFile): Promise<Access> {
+  const { tls } = labFile.lab.proxmox;
+  return {
+    credentials: await readCredentials(program, labFile),
+    ...(tls === 'pinned' ? {} : { tls: await readCaPolicy(labFile.directory, tls.ca) }),
+  };
+}
+
+/** Whoever asks Proxmox without it is told why there is none. */
+async function tryAccess(program: Program, labFile: LabFile): Promise<Access> {
+  try {
+    return await readAccess(program, labFile);
+  } catch (error) {
+    program.interrupt.throwIfAborted();
+    return { credentials: { kind: 'none', why: asLabwrightError(error) } };
+  }
 }
 
 /** The login that the lab file refers to. Throws LW1003. */

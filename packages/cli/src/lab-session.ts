@@ -25,6 +25,8 @@ export interface LabSession {
 export interface SessionNeeds {
   /** Whether machines may have to boot: then the boot servers run while the command does, unless somebody serves. */
   readonly boot: boolean;
+  /** False for a command that works without Proxmox: then nobody has to have its secret at hand. */
+  readonly needsProxmox?: boolean;
   /** Throws when the command makes no sense for this lab, before anybody is asked. */
   readonly check?: (blueprint: Blueprint) => void;
 }
@@ -67,7 +69,7 @@ export async function withLab<Result>(
     import('./hardware.ts'),
   ]);
   const log = makeLineLog(program.terminal, program.clock, program.options.debug ? 'debug' : 'error');
-  const options = await serveOptionsOnHardware(program, labFile, { boot: needs.boot, log });
+  const options = await serveOptionsOnHardware(program, labFile, { ...needs, log });
   const lab = await wait(() => untilInterrupted(program, (signal) => serveLab(options, signal)));
   try {
     return await work({ ...session, client });

@@ -267,6 +267,16 @@ describe.concurrent('secrets and hosts', () => {
     expect(err).toContain('PROXMOX_TOKEN is not set');
   });
 
+  test.each([[['diff']], [['backup']], [['adopt', 'x']]])('router %j needs that of the router alone', async (words) => {
+    const managed = join(folder, `router-${words[0]}.yaml`);
+    await writeFile(managed, (await readFile(example, 'utf8')).replaceAll('10.1.', '127.1.'));
+    const asked = ['--lab', managed, 'router', ...words];
+    const without = await run(asked);
+    expect([without.exitCode, without.err]).toEqual([exitCodes.usage, expect.stringContaining('PFSENSE_PASSWORD')]);
+    const { exitCode, err } = await run(asked, { env: { PFSENSE_PASSWORD: 'secret' } });
+    expect([exitCode, err]).toEqual([exitCodes.unreachable, expect.stringContaining('error LW8001')]);
+  });
+
   test('so is one that others may read', async () => {
     const directory = join(folder, 'secret');
     await mkdir(directory);

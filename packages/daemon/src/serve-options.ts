@@ -4,7 +4,7 @@ import type { Clock } from '@labwright/core/ports/clock';
 import type { Log } from '@labwright/core/ports/log';
 import type { Random } from '@labwright/core/ports/random';
 import type { PkiPlace } from '@labwright/cluster/pki/pki-vault';
-import type { Credentials } from '@labwright/drivers/proxmox/credentials';
+import type { Credentials, NoCredentials } from '@labwright/drivers/proxmox/credentials';
 import type { Expectation, TlsPolicy } from '@labwright/drivers/proxmox/tls-pin';
 import type { RouterLogin } from './router/router-area.ts';
 import type { ServiceSources } from './services/service-sources.ts';
@@ -15,7 +15,8 @@ export interface ServeOptions {
   readonly labDigest?: string;
   /** For a service that outlasts edits of its lab file: reads it again. Throws what reading it throws. */
   readonly reread?: () => Promise<ServeOptions>;
-  readonly credentials: Credentials;
+  /** Of Proxmox; none for a command that does not ask it. */
+  readonly credentials: Credentials | NoCredentials;
   /** Of the router; a lab whose router is not managed needs none, and without one it is not asked for anything. */
   readonly routerLogin?: RouterLogin;
   readonly expect: Expectation;

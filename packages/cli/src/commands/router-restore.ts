@@ -13,7 +13,7 @@ import { confirmByName } from '../confirm.ts';
 import { withLab } from '../lab-session.ts';
 import { exitCodes, type ExitCode, type Program } from '../program.ts';
 import { formatRestore, formatRestored, restoreQuestion } from '../render/router-restore.ts';
-import { assertManaged, backupName, writeBackup } from './router.ts';
+import { assertManaged, backupName, routerAlone, writeBackup } from './router.ts';
 
 /** As many bytes as a configuration is read of. */
 const mostBytes = 32 * 1024 * 1024;
@@ -21,7 +21,7 @@ const mostBytes = 32 * 1024 * 1024;
 export async function routerRestore(program: Program, { words: [named = ''] }: CommandInput): Promise<ExitCode> {
   const file = resolve(program.directory, named);
   const text = await readBackupFile(file);
-  return await withLab(program, { boot: false, check: assertManaged }, async (session) => {
+  return await withLab(program, { ...routerAlone, check: assertManaged }, async (session) => {
     const { client } = session;
     const { terminal, options, interrupt } = program;
     const seen = await client.routerRestore({ text }, interrupt);

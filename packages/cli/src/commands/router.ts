@@ -8,8 +8,11 @@ import { withLab } from '../lab-session.ts';
 import { exitCodes, type ExitCode, type Program } from '../program.ts';
 import { formatAdoption, formatRouterDiff } from '../render/router.ts';
 
+/** What the commands about the router need of a lab. */
+export const routerAlone = { boot: false, needsProxmox: false } as const;
+
 export async function routerDiff(program: Program, { flags }: CommandInput): Promise<ExitCode> {
-  const needs = { boot: false, check: assertNamed };
+  const needs = { ...routerAlone, check: assertNamed };
   const seen = await withLab(program, needs, ({ client }) => client.routerDiff(program.interrupt));
   const { terminal, options } = program;
   terminal.out(options.json ? `${JSON.stringify(seen, undefined, 2)}\n` : formatRouterDiff(seen, terminal.outStyle));
@@ -18,7 +21,7 @@ export async function routerDiff(program: Program, { flags }: CommandInput): Pro
 
 /** Into a file that only its owner may read, and that is not there yet. Throws LW0002 for one that is. */
 export async function routerBackup(program: Program, { words: [named] }: CommandInput): Promise<ExitCode> {
-  const needs = { boot: false, check: assertManaged };
+  const needs = { ...routerAlone, check: assertManaged };
   const seen = await withLab(program, needs, ({ client }) => client.routerBackup(program.interrupt));
   const { terminal, options, directory } = program;
   const file = resolve(directory, named ?? backupName(program, seen.router));
@@ -47,7 +50,7 @@ export async function writeBackup(file: string, text: string): Promise<void> {
 
 /** Shows what it changes, and asks. */
 export async function routerAdopt(program: Program, { words: [name = ''] }: CommandInput): Promise<ExitCode> {
-  return await withLab(program, { boot: false, check: assertManaged }, async ({ client }) => {
+  return await withLab(program, { ...routerAlone, check: assertManaged }, async ({ client }) => {
     const { terminal, options } = program;
     const seen = await client.routerAdopt({ name, isAgreed: false }, program.interrupt);
     if (!options.json) terminal.out(formatAdoption(seen, terminal.outStyle));

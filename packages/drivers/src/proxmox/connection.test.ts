@@ -118,6 +118,14 @@ describe('the certificate', () => {
 });
 
 describe('the login', () => {
+  it('that is missing is told to whoever asks for something, and nothing is sent', async () => {
+    const pve = await peer(() => version);
+    const why = new LabwrightError('LW1003', { what: 'PROXMOX_TOKEN is not set' });
+    const connection = connect([pve], { credentials: { kind: 'none', why } });
+    expect(await failure(connection.request(versionCall(), { signal }))).toBe(why);
+    expect(pve.requests).toEqual([]);
+  });
+
   it('by token is one header, without CSRF', async () => {
     const pve = await peer(() => ({ body: { data: upid } }));
     await connect([pve]).request(stopVmCall({ node: 'pve1', vmid: 101 }), { signal });

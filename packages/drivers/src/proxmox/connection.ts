@@ -4,7 +4,7 @@ import type { Clock } from '@labwright/core/ports/clock';
 import type { Log } from '@labwright/core/ports/log';
 import { type Refusal, formatRefusal, isLockTimeout, isRelayFailure, parseAnswer } from './answer.ts';
 import { type ProxmoxCall, formatCallName, formatWireCall } from './call.ts';
-import { type Credentials, type Headers, openSession } from './credentials.ts';
+import { type Credentials, type Headers, type NoCredentials, openSession } from './credentials.ts';
 import { foreignAnswerError, misreadError, refusalError, silenceError } from './failure.ts';
 import { type KeyedQueue, keyedQueue } from '@labwright/core/engine/keyed-queue';
 import type { Expectation, HostAddress, TlsPolicy } from './tls-pin.ts';
@@ -47,7 +47,7 @@ export type Attempt<Result> =
 export interface ConnectOptions {
   /** Hosts of one cluster, at least one. */
   readonly hosts: readonly HostAddress[];
-  readonly credentials: Credentials;
+  readonly credentials: Credentials | NoCredentials;
   readonly tls: TlsPolicy;
   readonly expect: Expectation;
   readonly clock: Clock;

@@ -11,6 +11,12 @@ export type Credentials =
   /** user is "user@realm". */
   | { readonly kind: 'ticket'; readonly user: string; readonly password: Secret };
 
+/** In place of them for work that needs no Proxmox: whatever asks it all the same is refused with the reason why there are none. */
+export interface NoCredentials {
+  readonly kind: 'none';
+  readonly why: LabwrightError;
+}
+
 export type Headers = Readonly<Record<string, string>>;
 
 /** Sends the login; the only call that goes out without credentials. Throws LW2002 when it is refused. */
@@ -34,7 +40,8 @@ export function loginCall(username: string, password: Secret): ProxmoxCall<Ticke
   return proxmoxCall('POST', '/access/ticket', ticketAnswer, { parameters: { username, password }, repeat: 'safe' });
 }
 
-export function openSession(credentials: Credentials, clock: Clock, login: Login): Session {
+export function openSession(credentials: Credentials | NoCredentials, clock: Clock, login: Login): Session {
+  if (credentials.kind === 'none') return { authorize: () => Promise.reject(credentials.why), giveUp: () => false };
   return credentials.kind === 'token' ? tokenSession(credentials) : ticketSession(credentials, clock, login);
 }
 
