@@ -230,6 +230,22 @@ describe.concurrent('the lab file', () => {
     expectToFit(out);
   });
 
+  test.each([
+    ['exposures', 'kubernetes: { version: '],
+    ['why web.svc', 'kubernetes: { version: '],
+    ['cluster status', 'kubernetes: { version: '],
+    ['router backup', 'router: { kind: pfsense, '],
+  ])('without the part that %s is about: what to write', async (words, section) => {
+    const bare = join(folder, `bare-${words.split(' ')[0]}.yaml`);
+    const text = await readFile(lab, 'utf8');
+    await writeFile(bare, text.replace(/^kubernetes:\n(?: .*\n)*/m, '').replaceAll(/^ +role: .*\n/gm, ''));
+    const { exitCode, out, err } = await run(['--lab', bare, ...words.split(' ')]);
+    expect([exitCode, out]).toEqual([exitCodes.usage, '']);
+    expect(err).toContain('error LW1004');
+    expect(err).toContain(section);
+    expectToFit(err);
+  });
+
   test.each(['config check', 'ssh-config'])('%s as JSON', async (name) => {
     const { exitCode, out } = await run([...name.split(' '), '--json'], { cwd: join(folder, 'lab') });
     expect([exitCode, typeof JSON.parse(out)]).toEqual([exitCodes.done, 'object']);

@@ -1,6 +1,7 @@
 // From what somebody wants to the plans of all areas: looks at what the areas need to know of each other, and asks each planner.
 import type { HostName } from '@labwright/core/addresses/names';
 import type { Blueprint, MachineBlueprint } from '@labwright/core/blueprint/blueprint';
+import { missingCluster } from '@labwright/core/blueprint/missing-section';
 import type { Intent } from '@labwright/core/contract/contract';
 import { LabwrightError } from '@labwright/core/errors/error';
 import type { HypervisorFacts } from '@labwright/core/facts/hypervisors';
@@ -208,11 +209,7 @@ async function planSnapshotIntent(reason: 'asked' | 'scheduled', world: World): 
 
 function clusterOf({ cluster }: World): NonNullable<World['cluster']> {
   if (cluster !== undefined) return cluster;
-  throw new LabwrightError('LW0002', {
-    what: 'this lab has no cluster',
-    why: 'there is no kubernetes section in the lab file',
-    fix: ['labwright config show --resolved'],
-  });
+  throw missingCluster();
 }
 
 function machineOf({ blueprint }: World, name: string): MachineBlueprint {

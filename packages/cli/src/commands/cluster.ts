@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { ensureFolder } from '@labwright/core/ports/folder';
 import { mergeKubeconfig, formatKubeconfig, type Kubeconfig } from '@labwright/cluster/pki/kubeconfig';
 import type { Blueprint } from '@labwright/core/blueprint/blueprint';
+import { missingCluster } from '@labwright/core/blueprint/missing-section';
 import type { ClusterLoginAnswer } from '@labwright/core/contract/contract';
 import { LabwrightError } from '@labwright/core/errors/error';
 import { Secret } from '@labwright/core/ports/secret';
@@ -19,7 +20,7 @@ export async function clusterStatus(program: Program): Promise<ExitCode> {
   const needs = { boot: false, check: assertCluster };
   const { cluster } = await withLab(program, needs, ({ client }) => client.status(program.interrupt));
   const { terminal, options } = program;
-  if (cluster === undefined) throw noCluster();
+  if (cluster === undefined) throw missingCluster();
   terminal.out(
     options.json ? `${JSON.stringify(cluster, undefined, 2)}\n` : formatClusterStatus(cluster, terminal.outStyle),
   );
@@ -58,7 +59,7 @@ function makeKubeconfig(login: ClusterLoginAnswer, location: LabLocation): Kubec
   const common = { cluster: name, context: name, ca: login.ca, user };
   if (location.kind === 'hardware') return { ...common, server: `https://${login.endpoint}` };
   const { apiPort } = location.rehearsal;
-  if (apiPort === undefined) throw noCluster();
+  if (apiPort === undefined) throw missingCluster();
   return { ...common, server: `https://127.0.0.1:${apiPort}`, tlsServerName: login.serverName };
 }
 
@@ -118,14 +119,7 @@ function notKubeconfig(path: string): LabwrightError {
   });
 }
 
+/** Throws LW1004. */
 export function assertCluster({ cluster }: Pick<Blueprint, 'cluster'>): void {
-  if (cluster === undefined) throw noCluster();
-}
-
-function noCluster(): LabwrightError {
-  return new LabwrightError('LW0002', {
-    what: 'this lab has no cluster',
-    why: 'its lab file has no section kubernetes, or it is rehearsed without',
-    fix: ['labwright config show --resolved'],
-  });
+  if (cluster === undefined) throw missingCluster();
 }

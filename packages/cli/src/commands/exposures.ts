@@ -1,10 +1,9 @@
 // `exposures` and `why`: what of the cluster is reached from the house, and why a name does not answer.
-import type { Blueprint } from '@labwright/core/blueprint/blueprint';
-import { LabwrightError } from '@labwright/core/errors/error';
 import type { CommandInput } from '../command.ts';
 import { withLab } from '../lab-session.ts';
 import { exitCodes, type ExitCode, type Program } from '../program.ts';
 import { formatExposures, formatWhy } from '../render/exposures.ts';
+import { assertCluster } from './cluster.ts';
 
 export async function exposures(program: Program): Promise<ExitCode> {
   const needs = { boot: false, check: assertCluster };
@@ -21,13 +20,4 @@ export async function why(program: Program, { words: [name = ''] }: CommandInput
   const { terminal, options } = program;
   terminal.out(options.json ? `${JSON.stringify(seen, undefined, 2)}\n` : formatWhy(seen, terminal.outStyle));
   return seen.hops.some(({ state }) => state === 'fails') ? exitCodes.failed : exitCodes.done;
-}
-
-function assertCluster({ cluster }: Blueprint): void {
-  if (cluster !== undefined) return;
-  throw new LabwrightError('LW0002', {
-    what: 'this lab has no cluster, so nothing is exposed',
-    why: 'its lab file has no section kubernetes',
-    fix: ['labwright config show --resolved'],
-  });
 }

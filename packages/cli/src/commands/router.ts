@@ -78,10 +78,10 @@ function assertNamed(blueprint: Blueprint): void {
   if (blueprint.router === undefined) assertManaged(blueprint);
 }
 
-/** Throws LW0002 for a lab whose router Labwright does not manage. */
+/** Throws LW1004 for a lab whose router Labwright does not manage. */
 export function assertManaged({ router }: Blueprint): void {
   if (router !== undefined && router.manage.length > 0) return;
-  throw new LabwrightError('LW0002', {
+  throw new LabwrightError('LW1004', {
     what: 'Labwright manages no router of this lab',
     why: router === undefined ? 'its lab file has no section router' : 'router.manage is empty in its lab file',
     fix: ['router: { kind: pfsense, address: …, password: { env: PFSENSE_PASSWORD }, manage: [dns] }'],

@@ -38,6 +38,7 @@ export const errorTable = {
   LW1001: row('config', 'the lab file could not be read'),
   LW1002: row('config', 'the lab file has problems'),
   LW1003: row('config', 'a secret could not be read'),
+  LW1004: row('config', 'the lab file has no part that the command is about'),
   LW2001: row('unreachable', 'a Proxmox host does not answer'),
   LW2002: row('denied', 'Proxmox refused the login'),
   LW2003: row('denied', 'the Proxmox login lacks a privilege'),

@@ -9,6 +9,7 @@ import {
   runRequest,
 } from '@labwright/core/contract/contract';
 import { asLabwrightError, LabwrightError, type ErrorJson } from '@labwright/core/errors/error';
+import { missingCluster } from '@labwright/core/blueprint/missing-section';
 import type { LabEvent } from '@labwright/core/events/event';
 import type { Log } from '@labwright/core/ports/log';
 import { Hono, type Context } from 'hono';
@@ -67,11 +68,7 @@ export function makeApi({ lab, bus, log, signal }: ApiOptions): Hono {
   );
   const clusterOf = ({ cluster }: OpenLab): ClusterArea => {
     if (cluster !== undefined) return cluster;
-    throw new LabwrightError('LW0002', {
-      what: 'this lab has no cluster',
-      why: 'its lab file has no section kubernetes',
-      fix: ['labwright config show --resolved'],
-    });
+    throw missingCluster();
   };
   api.post(paths.clusterLogin, async (context) =>
     context.json(await use(context, 'look', (open, given) => clusterOf(open).makeLogin(given))),
@@ -81,7 +78,7 @@ export function makeApi({ lab, bus, log, signal }: ApiOptions): Hono {
   );
   const routerOf = ({ router }: OpenLab): RouterArea => {
     if (router !== undefined) return router;
-    throw new LabwrightError('LW0002', {
+    throw new LabwrightError('LW1004', {
       what: 'Labwright manages no router of this lab',
       why: 'its lab file has no section router, or no password for it that can be read',
       fix: ['router: { kind: pfsense, address: …, password: { env: PFSENSE_PASSWORD }, manage: [dns] }'],
@@ -89,11 +86,7 @@ export function makeApi({ lab, bus, log, signal }: ApiOptions): Hono {
   };
   const exposuresOf = ({ exposures }: OpenLab): ExposuresArea => {
     if (exposures !== undefined) return exposures;
-    throw new LabwrightError('LW0002', {
-      what: 'this lab has no cluster, so nothing is exposed',
-      why: 'its lab file has no section kubernetes',
-      fix: ['labwright config show --resolved'],
-    });
+    throw missingCluster();
   };
   api.get(paths.exposures, async (context) =>
     context.json(await use(context, 'look', (open, given) => exposuresOf(open).list(given))),

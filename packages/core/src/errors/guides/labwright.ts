@@ -80,4 +80,12 @@ export const labwrightGuide: Readonly<Record<Extract<ErrorCode, `LW0${string}` |
       'For `age`: check that the identity file opens the secrets file and that the key is in it.',
     ],
   },
+  LW1004: {
+    meaning:
+      'The command is about a part of the lab, such as its cluster or its router, that the lab file does not have. Nothing was changed.',
+    advice: [
+      'Add the section that the message names; docs/lab-file.md describes its keys.',
+      '`labwright config show --resolved` shows what the lab file has.',
+    ],
+  },
 };

@@ -1,0 +1,13 @@
+// A lab without the part that a command is about.
+import { LabwrightError } from '../errors/error.ts';
+
+export function missingCluster(): LabwrightError {
+  return new LabwrightError('LW1004', {
+    what: 'this lab has no cluster',
+    why: 'its lab file has no section kubernetes, or it is rehearsed with --only machines',
+    fix: [
+      'kubernetes: { version: 1.35.4, endpoint: { address: 10.1.0.10 } }   a free address of the network',
+      'pools: { control: { role: control-plane } }   the machines it is made of',
+    ],
+  });
+}
