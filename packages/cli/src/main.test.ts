@@ -5,7 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { commands } from './commands/commands.ts';
+import { commandGroups, commands } from './commands/commands.ts';
 import { exitCodes } from './program.ts';
 import { displayWidth } from '@labwright/core/text/width';
 
@@ -90,11 +90,13 @@ function readError(out: string): { code: string; what: string; fix: string[] } {
 }
 
 describe.concurrent('help', () => {
-  const names = [...commands.map((command) => command.name), 'config', 'machine', ''];
+  const names = [...commands.map((command) => command.name), ...Object.keys(commandGroups), ''];
   test.each(names)('of "%s" has an example and fits', async (name) => {
     const { exitCode, out, err } = await run([...name.split(' ').filter((word) => word !== ''), '--help']);
     expect([exitCode, err]).toEqual([exitCodes.done, '']);
     expect(out).toMatch(/Examples:\n {2}labwright /);
+    const examples = out.match(/^ {2}labwright .*?(?= {2,}|$)/gm) ?? [];
+    expect(new Set(examples).size).toBe(examples.length);
     expectToFit(out);
   });
 

@@ -176,7 +176,7 @@ export const commands: readonly Command[] = [
   {
     name: 'cluster renew',
     summary: 'renew certificates that end within 30 days; serve does so by itself',
-    examples: ['labwright cluster certs   when they end', 'labwright cluster renew'],
+    examples: ['labwright cluster renew', 'labwright cluster certs   when they end'],
     run: async (program) => (await import('./cluster-life.ts')).clusterRenew(program),
   },
   {
