@@ -11,9 +11,11 @@ import type { Clock } from '@labwright/core/ports/clock';
 import { silentLog } from '@labwright/core/ports/log';
 import { Secret } from '@labwright/core/ports/secret';
 import { systemClock, systemRandom } from '@labwright/core/ports/system';
+import { makeSampleCluster } from '@labwright/cluster/sample-lab.test-data';
 import { makeBlueprint, makeHost, makeMachine } from '@labwright/machines/sample-lab.test-data';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeLabClient } from './api/client.ts';
+import { isServed } from './api/socket.ts';
 import { serveLab, type ServingLab } from './serve.ts';
 import type { ServeOptions } from './serve-options.ts';
 
@@ -91,6 +93,52 @@ describe('the socket', () => {
     await access(socket);
     await serve();
     await expect(makeLabClient(socket).status(never)).rejects.toMatchObject({ code: 'LW2001' });
+  });
+});
+
+describe('two that begin in one moment', () => {
+  /** A service with a port of its own, as boot servers have: that of the name server. */
+  async function takePort(): Promise<Partial<ServeOptions>> {
+    const { blueprint } = options;
+    return {
+      blueprint: {
+        ...blueprint,
+        cluster: makeSampleCluster('1.35.4'),
+        netboot: { ...blueprint.netboot, address: ipv4('127.0.0.1') },
+        exposures: { ...blueprint.exposures, nameServer: { port: await findClosedPort() } },
+      },
+      clusterKeys: { file: join(folder, 'keys.age'), identity: { kind: 'none' }, alsoOpened: [] },
+      serviceSources: { directory: folder, environment: {}, readSecret: async () => new Secret('') },
+      waitsForHosts: true,
+      clock: systemClock,
+    };
+  }
+
+  test('are one that serves, and one that says so', async () => {
+    const changes = await takePort();
+    const ended = await Promise.allSettled([serve(changes), serve(changes), serve(changes)]);
+    const refused = ended.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
+    expect(refused).toEqual([
+      expect.objectContaining({ code: 'LW5003', where: { socket } }),
+      expect.objectContaining({ code: 'LW5003', where: { socket } }),
+    ]);
+    expect(await isServed(socket)).toBe(true);
+  });
+
+  test('a port that another program has is told as that, when nobody has come to serve after ten seconds', async () => {
+    const { blueprint, ...changes } = { ...options, ...(await takePort()) };
+    const holder = createServer().listen(blueprint.exposures.nameServer?.port, '127.0.0.1');
+    await once(holder, 'listening');
+    let passedMs = 0;
+    const clock: Clock = {
+      ...systemClock,
+      monotonic: () => passedMs,
+      sleep: async (ms) => void (passedMs += ms),
+    };
+    await expect(serve({ ...changes, blueprint, clock })).rejects.toMatchObject({ code: 'LW0008' });
+    expect(passedMs).toBeGreaterThanOrEqual(10_000);
+    holder.close();
+    await once(holder, 'close');
   });
 });
 
