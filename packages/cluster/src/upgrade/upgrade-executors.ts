@@ -48,9 +48,13 @@ const limits = {
   drainMs: 15 * minuteMs,
   healthMs: 10 * minuteMs,
   silenceMs: 3 * minuteMs,
+  shellMs: 30_000,
   etcdMs: 10_000,
   lookAgainMs: 500,
 } as const;
+
+/** At most one on a machine, and it goes on without us. */
+const upgradeUnit = 'labwright-upgrade';
 
 export function makeUpgradeExecutors(options: UpgradeExecutorOptions): ReadonlyMap<string, Executor> {
   // A plan is made and checked by this program; its inputs are of the types that stand in upgrade-plan.ts.
@@ -100,25 +104,68 @@ async function upgrade(options: UpgradeExecutorOptions, input: UpgradeInput, con
   const version = kubernetesVersion(input.version);
   const startedAt = clock.monotonic();
   const connection = await options.connect(signal);
-  if (!(await isDone(connection, input, signal))) {
-    if (input.role !== 'worker') await stepAside(options, name, signal);
-    await cordonForUpgrade(connection, name, { signal });
-    progress('drains it');
-    await drainNode(connection, name, { signal, timeLimitMs: limits.drainMs, onProgress: progress });
-    await runJob(options, input, context, {
-      unit: 'labwright-upgrade',
-      description: `Labwright: upgrade to Kubernetes ${version}`,
-      script: guestFile('upgrade.sh'),
-      settings: {
-        version,
-        role: input.role,
-        options: options.hasPatches && input.role !== 'worker' ? `${patchesOption(version)} ${patchesFolder}` : '',
-      },
-    });
+  const job: MachineJob = {
+    unit: upgradeUnit,
+    description: `Labwright: upgrade to Kubernetes ${version}`,
+    script: guestFile('upgrade.sh'),
+    settings: {
+      version,
+      role: input.role,
+      options: options.hasPatches && input.role !== 'worker' ? `${patchesOption(version)} ${patchesFolder}` : '',
+    },
+  };
+  // Of a run that was killed: the machine is drained, and its API server may be the only one and away.
+  const begun = await findUnderWay(options, name, signal);
+  if (begun !== undefined) await runJob(options, input, context, job);
+  if (begun !== job.description) {
+    await untilApiAnswers(options, connection, context);
+    if (!(await isDone(connection, input, signal))) {
+      if (input.role !== 'worker') await stepAside(options, name, signal);
+      await cordonForUpgrade(connection, name, { signal });
+      progress('drains it');
+      await drainNode(connection, name, { signal, timeLimitMs: limits.drainMs, onProgress: progress });
+      await runJob(options, input, context, job);
+    }
   }
   await waitUntilWell(options, connection, input, context);
   await uncordonAfterUpgrade(connection, name, { signal });
   return `runs ${version} after ${Math.round((clock.monotonic() - startedAt) / 1000)} s`;
+}
+
+/** The description of the upgrade that runs on the machine. */
+async function findUnderWay(
+  { openShell }: UpgradeExecutorOptions,
+  name: HostName,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    const command = ['systemctl', 'show', '--property=ActiveState,Description', `${upgradeUnit}.service`];
+    const { stdout } = await openShell(name)(command, { timeoutMs: limits.shellMs, signal });
+    return /^ActiveState=(active|activating)$/m.test(stdout) ? /^Description=(.*)$/m.exec(stdout)?.[1] : undefined;
+  } catch (error) {
+    signal.throwIfAborted();
+    // It does not answer now: what comes next says so, if it needs it.
+    if (error instanceof LabwrightError && error.code === 'LW3003') return undefined;
+    throw error;
+  }
+}
+
+/** The upgrade of a machine before this one, or what was left of a run that was killed, may have an API server restarting. */
+async function untilApiAnswers(
+  { clock }: UpgradeExecutorOptions,
+  connection: ClusterConnection,
+  { signal, progress }: StepContext,
+): Promise<void> {
+  const deadline = clock.monotonic() + limits.healthMs;
+  let said = '';
+  for (;;) {
+    const why = await connection.fetchUnreadiness({ signal, tries: 1 });
+    // After that long the next call says what it meets.
+    if (why === undefined || clock.monotonic() > deadline) return;
+    if (why !== said) progress(`waits: the API is not ready: ${why}`);
+    said = why;
+    await clock.sleep(limits.lookAgainMs, signal);
+  }
 }
 
 /** A control plane may stop for a while only when etcd decides without it; if it leads, another one does first. */

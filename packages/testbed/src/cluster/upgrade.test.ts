@@ -106,18 +106,27 @@ describe.skipIf(found.kind === 'missing')('an upgrade', () => {
     await setShared('1.20.2');
   };
 
-  /** Order of what machines were told; `failAt` ends the connection for good, as a killed Labwright would. */
-  const makeShells = (failAt?: string) => {
+  /**
+   * Order of what machines were told; `failAt` ends the connection for good, as a killed Labwright would. On `underWay` the job
+   * of such a one goes on, and the API server is away meanwhile.
+   */
+  const makeShells = ({ failAt, underWay }: { readonly failAt?: string; readonly underWay?: string } = {}) => {
     const jobs: string[] = [];
     const openShell: OpenShell =
       (name) =>
       async (command, { stdin, onStdout }) => {
+        if (command[0] === 'systemctl') {
+          if (name === underWay) await plane.apiServers[0].kill();
+          const words = name === underWay ? 'active\nDescription=Labwright: upgrade to Kubernetes 1.20.3' : 'inactive';
+          return { exitCode: 0, stdout: `ActiveState=${words}\n`, stderr: '' };
+        }
         const unit = command.find((word) => word.startsWith('labwright-')) ?? '';
         const told = Buffer.from(stdin ?? '').toString('latin1');
         const role = /^role='(.*)'$/m.exec(told)?.[1] ?? '';
         jobs.push(`${unit} ${name} ${role}`);
         if (`${unit} ${name}` === failAt) throw new LabwrightError('LW3004', { what: 'killed here' });
         if (unit === 'labwright-upgrade') {
+          if (name === underWay) await plane.apiServers[0].start();
           const node = (await listNodes(plane.connection, call)).find(({ metadata }) => metadata.name === name);
           // By then nothing new is put on it.
           expect(node?.spec.unschedulable).toBe(true);
@@ -213,7 +222,7 @@ describe.skipIf(found.kind === 'missing')('an upgrade', () => {
       await start();
       // A person's own cordon is none of the upgrade's.
       await plane.kubectl(['cordon', 'node112']);
-      const first = makeShells('labwright-upgrade node111');
+      const first = makeShells({ failAt: 'labwright-upgrade node111' });
       const broken = await upgrade(first.openShell);
       expect(broken.result.outcome).toBe('failed');
       expect(first.jobs.slice(0, 3).toSorted()).toEqual([
@@ -234,4 +243,21 @@ describe.skipIf(found.kind === 'missing')('an upgrade', () => {
       expect((await upgrade(makeShells().openShell)).plan.steps).toEqual([]);
     },
   );
+
+  test('follows what a killed run began, whose API server is away', { timeout: 120_000 }, async () => {
+    await start();
+    const killed = makeShells({ failAt: 'labwright-upgrade node101' });
+    expect((await upgrade(killed.openShell)).result.outcome).toBe('failed');
+    expect(await state()).toContain('node101 v1.20.2 cordoned');
+
+    const { jobs, openShell } = makeShells({ underWay: 'node101' });
+    const { result } = await upgrade(openShell);
+    expect(result.failures).toEqual([]);
+    expect(jobs.filter((job) => job.startsWith('labwright-upgrade'))).toEqual([
+      'labwright-upgrade node101 first',
+      'labwright-upgrade node111 worker',
+      'labwright-upgrade node112 worker',
+    ]);
+    expect(await state()).toEqual(['node101 v1.20.3', 'node111 v1.20.3', 'node112 v1.20.3']);
+  });
 });
