@@ -15,6 +15,7 @@ import { inParallel } from '@labwright/drivers/proxmox/parallel';
 import { fetchVmCondition } from '@labwright/drivers/proxmox/vm-condition';
 import { planIntent, type MachineIntent } from '@labwright/machines/intent-plan';
 import { findLeftovers, nobodyElse } from '@labwright/machines/machine-plan';
+import { findOwnVm } from '@labwright/machines/own-vm';
 import { findSpare, withReplacements } from '@labwright/machines/replacements';
 import { orderAfterRouter } from '@labwright/network/router/router-steps';
 import type { ClusterArea, ClusterView } from './cluster/cluster-area.ts';
@@ -194,7 +195,9 @@ async function planDrainOf(name: string, world: World): Promise<AreaPlan> {
   const { area, life } = clusterOf(world);
   const { facts } = await area.observe(world.hypervisors, world.signal);
   // The same questions as before it leaves for good; only its pods go.
-  const leaving = (await life.openDepartures(facts, [name], world.signal)).planDeparture(machine, 'made-anew');
+  const departures = await life.openDepartures(facts, [name], world.signal);
+  const runs = findOwnVm(world.blueprint.lab, machine, world.hypervisors)?.status === 'running';
+  const leaving = departures.planDeparture({ ...machine, runs }, 'made-anew');
   const steps = leaving.some(({ kind }) => kind === 'node.drain') ? [planDrain(machine, 'asked', [])] : [];
   return { steps, problems: [], notes: steps.length === 0 ? [`${name} is not a ready node of the cluster`] : [] };
 }

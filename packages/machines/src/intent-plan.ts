@@ -33,7 +33,7 @@ export function planIntent(
           const machine = getMachine(blueprint, name);
           const vm = findOwnVm(blueprint.lab, machine, facts.hypervisors);
           if (vm === undefined) return [];
-          const before = guard.planDeparture(machine, 'removed');
+          const before = guard.planDeparture({ ...machine, runs: vm.status === 'running' }, 'removed');
           return [...before, planDestroy(vm, 'you asked for it', lastOf(before))];
         }),
       );
@@ -80,7 +80,7 @@ function planRebuild(
   }
   const generation = (parseMark(vm.config.description)?.generation ?? 1) + 1;
   const reason = 'you asked for it';
-  const before = guard.planDeparture(machine, 'made-anew');
+  const before = guard.planDeparture({ ...machine, runs: vm.status === 'running' }, 'made-anew');
   const stop: readonly Step[] = vm.status === 'running' ? [planShutdown(machine, reason, lastOf(before))] : [];
   const wipe = planWipe(machine, vm, generation, reason, lastOf([...before, ...stop]));
   const start = planStart(machine, reason, [wipe.id], []);

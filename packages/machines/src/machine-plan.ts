@@ -32,7 +32,7 @@ export interface MachineFactsInput {
 export interface DepartureGuard {
   /** In order; the machine's own step needs the last of them. Throws why it must not go. */
   planDeparture(
-    machine: { readonly name: string; readonly vmId: VmId },
+    machine: { readonly name: string; readonly vmId: VmId; readonly runs: boolean },
     because: 'removed' | 'made-anew',
   ): readonly Step[];
 }
@@ -56,7 +56,7 @@ export function planMachines(
     const vm = vms.get(machine.vmId);
     try {
       if (vm === undefined) {
-        const before = guard.planDeparture(machine, 'made-anew');
+        const before = guard.planDeparture({ ...machine, runs: false }, 'made-anew');
         const host = placeMachine(machine, rooms);
         placed.set(machine.name, host);
         steps.push(...before, ...planNew(planCreate(blueprint, machine, host, lastOf(before)), machine));
@@ -71,7 +71,7 @@ export function planMachines(
   }
   for (const vm of findLeftovers(blueprint, hypervisors)) {
     try {
-      const before = guard.planDeparture({ name: vm.name, vmId: vm.vmId }, 'removed');
+      const before = guard.planDeparture({ name: vm.name, vmId: vm.vmId, runs: vm.status === 'running' }, 'removed');
       steps.push(...before, planDestroy(vm, whyLeftOver(blueprint, vm), lastOf(before)));
     } catch (error) {
       problems.push(asLabwrightError(error).toJSON());

@@ -5,7 +5,7 @@ import { makeClusterBlueprint, makeClusterFacts, makeEtcdMember, makeNode } from
 
 const blueprint = makeClusterBlueprint(3, 2);
 const facts = makeClusterFacts(blueprint);
-const [first, second, third, worker] = blueprint.machines;
+const [first, second, third, worker] = blueprint.machines.map((machine) => ({ ...machine, runs: true }));
 const leaving = (cluster = facts, drainObstacles = new Map<string, LabwrightError>()) =>
   planDepartures({ cluster, drainObstacles });
 
@@ -32,6 +32,13 @@ describe('a machine leaves', () => {
         .planDeparture(worker!, 'made-anew')
         .map(({ id }) => id),
     ).toEqual(['node.remove node111']);
+  });
+
+  test('without a drain when it is off, though its node looks ready for a minute more', () => {
+    const obstacle = new LabwrightError('LW6007', { what: 'a budget blocks' });
+    const departures = leaving(facts, new Map([['node111', obstacle]]));
+    const steps = departures.planDeparture({ ...worker!, runs: false }, 'made-anew');
+    expect(steps.map(({ id }) => id)).toEqual(['node.remove node111']);
   });
 
   test('the cluster does not know it: nothing to do', () => {
@@ -65,7 +72,7 @@ describe('it is refused before anything changes', () => {
   test('while another member is down', () => {
     const members = blueprint.machines
       .slice(0, 3)
-      .map((machine) => makeEtcdMember(machine, { healthy: machine !== second }));
+      .map((machine) => makeEtcdMember(machine, { healthy: machine.name !== second?.name }));
     expect(() => leaving({ ...facts, members }).planDeparture(third!, 'removed')).toThrow(
       expect.objectContaining({ code: 'LW6033' }),
     );

@@ -16,6 +16,11 @@ export interface DepartureFacts {
 export interface Leaving {
   readonly name: string;
   readonly vmId: VmId;
+  /**
+   * Whether its VM runs. What is off ends no pods: nobody waits for that, though its node may look ready for a minute more. They
+   * go with the node.
+   */
+  readonly runs: boolean;
 }
 
 export interface Departures {
@@ -55,7 +60,7 @@ export function planDepartures({ cluster, drainObstacles }: DepartureFacts): Dep
         throw etcdUnknown(machine.name);
       }
       if (member !== undefined) members = judgeRemoval(machine.name, members ?? [], member, because);
-      const isAlive = node?.ready === 'ready';
+      const isAlive = node?.ready === 'ready' && machine.runs;
       const obstacle = drainObstacles.get(machine.name);
       if (isAlive && obstacle !== undefined) throw obstacle;
       const drain = isAlive ? [planDrain(machine, because, before)] : [];
@@ -102,7 +107,11 @@ function findInCluster(
   return { ...(node === undefined ? {} : { node }), ...(member === undefined ? {} : { member }) };
 }
 
-export function planDrain(machine: Leaving, why: 'removed' | 'made-anew' | 'asked', needs: readonly string[]): Step {
+export function planDrain(
+  machine: Omit<Leaving, 'runs'>,
+  why: 'removed' | 'made-anew' | 'asked',
+  needs: readonly string[],
+): Step {
   const input: NodeInput = { name: machine.name, vmId: machine.vmId };
   const reasons = {
     removed: 'its pods have to be elsewhere before it goes',

@@ -50,7 +50,7 @@ function planDecision(
     }
     case 'new-disk': {
       const vm = presentVm(blueprint, machine, hypervisors);
-      const before = guard.planDeparture(machine, 'made-anew');
+      const before = guard.planDeparture({ ...machine, runs: decision.isRunning }, 'made-anew');
       const stop = decision.isRunning ? [planStop(machine, reason, lastOf(before))] : [];
       const redisk = planRedisk(machine, vm, reason, lastOf([...before, ...stop]));
       const start = planStart(machine, reason, [redisk.id], []);
@@ -58,7 +58,7 @@ function planDecision(
     }
     case 'replace': {
       const { by } = decision;
-      const before = guard.planDeparture(machine, 'removed');
+      const before = guard.planDeparture({ ...machine, runs: false }, 'removed');
       const host = placeMachine(by, measureRoom(blueprint, hypervisors));
       const create = planCreate(blueprint, by, host, lastOf(before));
       const start = planStart(by, reason, [create.id], []);
