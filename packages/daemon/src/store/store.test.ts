@@ -7,7 +7,7 @@ import { hostName, labId } from '@labwright/core/addresses/names';
 import type { LabEvent } from '@labwright/core/events/event';
 import { mergePlans } from '@labwright/core/plan/plan';
 import { makeReport } from '@labwright/machines/sample-lab.test-data';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { openStore } from './store.ts';
 
 let folder: string;
@@ -54,12 +54,15 @@ test('pins and plans are found again as they were', async () => {
 
 test('whatever was written before a SIGKILL is there after it', { timeout: 30_000 }, async () => {
   const script = `
+    import { setImmediate } from 'node:timers/promises';
     import { openStore } from ${JSON.stringify(join(import.meta.dirname, 'store.ts'))};
     const store = openStore(process.argv[1]);
     for (let at = 1; ; at += 1) {
       store.saveReport({ name: 'node101', generation: at, bootId: 'b', sshHostKey: 'k', at });
       await store.append({ type: 'boot', at, machine: 'node101', stage: 'ready', detail: '' });
       process.stdout.write(at + '\\n');
+      // Without a turn of the event loop, what a full pipe does not take at once would never be written.
+      await setImmediate();
     }`;
   const writer = spawn(
     process.execPath,
@@ -71,6 +74,7 @@ test('whatever was written before a SIGKILL is there after it', { timeout: 30_00
     told += text;
     if (told.length > 2_000) writer.kill('SIGKILL');
   });
+  onTestFinished(() => void writer.kill('SIGKILL'));
   await once(writer, 'close');
   const last = Number(told.split('\n').at(-2));
   expect(last).toBeGreaterThan(100);
