@@ -137,6 +137,7 @@ if (chosen.has('upgrade')) {
     });
     console.log(`       without upgrade ${quiet.asked} asked in ${quiet.seconds} s, ${quiet.missed} missed`);
     console.log(`       with upgrade    ${busy.asked} asked in ${busy.seconds} s, ${busy.missed} missed`);
+    for (const miss of busy.misses) console.log(`         ${miss}`);
     const nodes = await cluster.untilReady(['node101', 'node102', 'node103'], 5 * minutes);
     return [
       ...(nodes.every((node) => node.endsWith(` ${after}`)) ? [] : [`nodes: ${nodes.join(', ')}`]),

@@ -4,6 +4,8 @@ import type { RealLab } from '../daemon/real-lab.ts';
 export interface ProbeResult {
   readonly asked: number;
   readonly missed: number;
+  /** "412 s http://10.1.1.2:30080/ 5003 ms": when, where, and after how long, for each that was missed. */
+  readonly misses: readonly string[];
   readonly seconds: number;
 }
 
@@ -14,13 +16,17 @@ export async function probeService(
   meanwhile: () => Promise<unknown>,
 ): Promise<ProbeResult> {
   const startedAt = performance.now();
-  let [asked, missed] = [0, 0];
+  let asked = 0;
+  const misses: string[] = [];
   const over = new AbortController();
   const probing = (async () => {
     while (!over.signal.aborted) {
       for (const url of urls) {
         asked += 1;
-        if ((await lab.fetchFromLaptop(url)) === undefined) missed += 1;
+        const askedAt = performance.now();
+        if ((await lab.fetchFromLaptop(url)) !== undefined) continue;
+        const seconds = Math.round((askedAt - startedAt) / 1000);
+        misses.push(`${seconds} s ${url} ${Math.round(performance.now() - askedAt)} ms`);
       }
     }
   })();
@@ -30,5 +36,5 @@ export async function probeService(
     over.abort();
     await probing;
   }
-  return { asked, missed, seconds: Math.round((performance.now() - startedAt) / 1000) };
+  return { asked, missed: misses.length, misses, seconds: Math.round((performance.now() - startedAt) / 1000) };
 }
