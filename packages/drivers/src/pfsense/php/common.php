@@ -145,7 +145,7 @@ $lw_resolver = function (string $action, array $lines) use ($lw_run): array {
  */
 $lw_names_live = function (array $remove, array $add) use ($lw_resolver): string {
 	$is_moved = function (string $record) use ($remove): bool {
-		return in_array(strstr($record, ' ', true), $remove, true);
+		return in_array(explode(' ', $record)[0], $remove, true);
 	};
 	$moved = array_values(array_filter($add, $is_moved));
 	$steps = array(
@@ -153,7 +153,9 @@ $lw_names_live = function (array $remove, array $add) use ($lw_resolver): string
 		array('local_datas_remove', $remove),
 		array('local_datas', $moved),
 	);
-	foreach ($steps as list($action, $lines)) {
+	foreach ($steps as $step) {
+		$action = $step[0];
+		$lines = $step[1];
 		if (count($lines) === 0) {
 			continue;
 		}
