@@ -19,7 +19,7 @@ export interface BalancerOptions {
 const poolName = 'control-planes';
 
 /**
- * haproxy.cfg. A control plane takes part while its /readyz answers 200, asked each five seconds; a slow answer is no death. While none does, a connection is
+ * haproxy.cfg. A control plane takes part while its /readyz answers 200, asked each second; a slow answer is no death. While none does, a connection is
  * reset at once: what waits for the API must not hang. Connections that are open are left to TCP, so that an API which is
  * slow to answer a check for a moment does not lose its watches; a peer that is gone is noticed within some ten seconds.
  */
@@ -63,7 +63,7 @@ export function formatBalancerConfig(options: BalancerOptions): string {
     '  option httpchk',
     `  http-check send meth GET uri /readyz ver HTTP/1.1 hdr Host ${serverName}`,
     '  http-check expect status 200',
-    `  default-server check check-ssl verify none check-sni ${serverName} inter 5s fastinter 1s downinter 1s rise 1 fall 2 observe layer4 error-limit 1 on-error mark-down tcp-ut 10s`,
+    `  default-server check check-ssl verify none check-sni ${serverName} inter 1s fastinter 500ms downinter 1s rise 1 fall 2 observe layer4 error-limit 1 on-error mark-down tcp-ut 10s`,
     ...controlPlanes.map((server) => `  server ${server.name} ${server.address}:${port}`),
     '',
   ].join('\n');
