@@ -8,7 +8,7 @@ import { stringify } from 'yaml';
 import { apiServerNames, type ControlPlaneIdentity } from '../pki/control-plane-files.ts';
 import { nodeLabels } from '../formation/marks.ts';
 import { criSocketOf, kubeadmApiOf, type KubeadmApi } from './api-version.ts';
-import { slowHostTimings } from './slow-host.ts';
+import { slowHostSettings } from './slow-host.ts';
 
 export interface KubeadmMachine {
   readonly name: HostName;
@@ -94,7 +94,7 @@ function nodeRegistration({ lab, cluster }: KubeadmLab, machine: KubeadmMachine,
       {
         'node-ip': machine.address,
         'node-labels': labels.join(','),
-        ...(cluster.slow ? slowHostTimings.kubeletArguments : {}),
+        ...(cluster.slow ? slowHostSettings.kubeletArguments : {}),
       },
       api,
     ),
@@ -109,7 +109,7 @@ function clusterConfiguration(
 ): object {
   const { endpoint, slow } = cluster;
   const { dnsNames, addresses } = apiServerNames(cluster, machine, controlPlanes);
-  const leaderElection = slow ? slowHostTimings.leaderElection : {};
+  const leaderElection = slow ? slowHostSettings.leaderElection : {};
   const component = (extraArgs: Readonly<Record<string, string>>) => ({ extraArgs: formatArguments(extraArgs, api) });
   return {
     apiVersion: `kubeadm.k8s.io/${api}`,
@@ -121,14 +121,14 @@ function clusterConfiguration(
     networking: { podSubnet: cluster.pods, serviceSubnet: cluster.services, dnsDomain: cluster.dnsDomain },
     apiServer: {
       certSANs: [...dnsNames, ...addresses],
-      ...(slow ? component(slowHostTimings.apiServer) : {}),
-      ...(slow && api !== 'v1beta4' ? { timeoutForControlPlane: slowHostTimings.controlPlaneTimeout } : {}),
+      ...(slow ? component(slowHostSettings.apiServer) : {}),
+      ...(slow && api !== 'v1beta4' ? { timeoutForControlPlane: slowHostSettings.controlPlaneTimeout } : {}),
     },
     // kubeadm has them listen on 127.0.0.1 only, where no monitoring can see them.
     controllerManager: component({
       'bind-address': '0.0.0.0',
       ...leaderElection,
-      ...(slow ? slowHostTimings.controllerManager : {}),
+      ...(slow ? slowHostSettings.controllerManager : {}),
     }),
     scheduler: component({ 'bind-address': '0.0.0.0', ...leaderElection }),
     etcd: {
@@ -137,7 +137,7 @@ function clusterConfiguration(
         ...component({
           // On all addresses, because this text is the same for every control plane; it is plain HTTP and says no secret.
           'listen-metrics-urls': 'http://0.0.0.0:2381',
-          ...(slow ? slowHostTimings.etcd : {}),
+          ...(slow ? slowHostSettings.etcd : {}),
         }),
       },
     },
@@ -154,7 +154,7 @@ function kubeletConfiguration({ dnsAddress, dnsDomain, slow }: ClusterBlueprint)
     clusterDNS: [dnsAddress],
     clusterDomain: dnsDomain,
     rotateCertificates: true,
-    ...(slow ? slowHostTimings.kubelet : {}),
+    ...(slow ? slowHostSettings.kubelet : {}),
   };
 }
 
@@ -174,7 +174,7 @@ function patchesOf({ slow }: ClusterBlueprint, { role }: KubeadmMachine, api: Ku
 
 function waitsOf({ slow }: ClusterBlueprint, api: KubeadmApi): object {
   if (!slow || api !== 'v1beta4') return {};
-  const wait = slowHostTimings.controlPlaneTimeout;
+  const wait = slowHostSettings.controlPlaneTimeout;
   return { timeouts: { controlPlaneComponentHealthCheck: wait, kubeletHealthCheck: wait, tlsBootstrap: wait } };
 }
 

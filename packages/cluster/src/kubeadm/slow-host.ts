@@ -5,7 +5,7 @@
 // for a death: etcd would elect, leaders would step down, kubelets would kill API servers that only needed longer. And what
 // costs an idle cluster nothing on hardware leaves it no time for its work there.
 
-export interface SlowHostTimings {
+export interface SlowHostSettings {
   /** Defaults 100 and 1000. */
   readonly etcd: { readonly 'heartbeat-interval': string; readonly 'election-timeout': string };
   /** Of kube-controller-manager and kube-scheduler; defaults 15s, 10s, 2s. */
@@ -18,7 +18,7 @@ export interface SlowHostTimings {
   readonly controllerManager: { readonly 'node-monitor-grace-period': string };
   /** kubeadm writes 8 failures of 15 s, and 24 for the start. */
   readonly probes: { readonly timeoutSeconds: number; readonly failures: number; readonly startFailures: number };
-  /** How often an API server is asked whether it is ready, by its kubelet and by the balancer before it; default 1 s. */
+  /** How often an API server is asked by its kubelet whether it is ready; default 1 s. A managed router asks as often by its own rule. */
   readonly readySeconds: number;
   /**
    * An idle API server spends nearly half of its time on the measurements of its queues; default true. Without the queues it has
@@ -33,7 +33,7 @@ export interface SlowHostTimings {
   readonly controlPlaneTimeout: string;
 }
 
-export const slowHostTimings: SlowHostTimings = {
+export const slowHostSettings: SlowHostSettings = {
   etcd: { 'heartbeat-interval': '500', 'election-timeout': '5000' },
   leaderElection: {
     'leader-elect-lease-duration': '60s',

@@ -4,14 +4,14 @@ import type { ClusterBlueprint } from '@labwright/core/blueprint/blueprint';
 import { stringify } from 'yaml';
 import type { PushedFile } from '../pki/control-plane-files.ts';
 import { patchesFolder } from './kubeadm-config.ts';
-import { slowHostTimings } from './slow-host.ts';
+import { slowHostSettings } from './slow-host.ts';
 
 const targets = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'etcd'] as const;
 
 /** None on hardware. */
 export function makeStaticPodPatches({ slow }: ClusterBlueprint): readonly PushedFile[] {
   if (!slow) return [];
-  const { readySeconds: periodSeconds, probes } = slowHostTimings;
+  const { readySeconds: periodSeconds, probes } = slowHostSettings;
   const { timeoutSeconds, failures, startFailures } = probes;
   return targets.map((target) => ({
     path: `${patchesFolder}/${target}0+strategic.yaml`,
