@@ -5,7 +5,8 @@ import {
   type KubernetesVersion,
 } from '@labwright/core/addresses/kubernetes-version';
 import type { CallOptions, ClusterConnection } from '@labwright/drivers/kubernetes/connection';
-import { anyKind, configMapKind, podKind } from '@labwright/drivers/kubernetes/kind';
+import { configMapKind, podKind } from '@labwright/drivers/kubernetes/kind';
+import { fetchProxy } from './proxy-rollout.ts';
 
 const components = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler'];
 
@@ -37,17 +38,12 @@ export async function fetchSharedVersion(
   const place = (name: string) => ({ name, namespace: 'kube-system' });
   const config = await connection.get(configMapKind, place('kubeadm-config'), options);
   const stated = /^kubernetesVersion: (\S+)$/m.exec(config?.data?.['ClusterConfiguration'] ?? '')?.[1];
-  const proxy = (await connection.get(daemonSetKind, place('kube-proxy'), options)) as ProxyDaemonSet | undefined;
+  const proxy = await fetchProxy(connection, options);
   const versions = [
     stated === undefined ? undefined : parseKubernetesVersion(stated),
-    versionOf(proxy?.spec?.template?.spec?.containers),
+    versionOf(proxy?.spec.template.spec.containers),
   ];
   return versions.filter((version) => version !== undefined).toSorted(compareVersions)[0];
-}
-
-const daemonSetKind = anyKind('apps/v1', 'DaemonSet');
-interface ProxyDaemonSet {
-  readonly spec?: { readonly template?: { readonly spec?: { readonly containers?: unknown } } };
 }
 
 /** "registry.k8s.io/kube-apiserver:v1.35.4" */

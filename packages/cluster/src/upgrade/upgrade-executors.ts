@@ -17,6 +17,7 @@ import { patchesFolder } from '../kubeadm/kubeadm-config.ts';
 import { runMachineJob, type MachineJob } from '../machine-job/machine-job.ts';
 import { fetchControlPlaneVersions, fetchSharedVersion } from './component-versions.ts';
 import { cordonForUpgrade, uncordonAfterUpgrade } from './cordon.ts';
+import { fetchProxy, findProxyLag } from './proxy-rollout.ts';
 import type { PrepareInput, UpgradeInput } from './upgrade-plan.ts';
 
 /** Where machines get a version from. */
@@ -118,7 +119,7 @@ async function upgrade(options: UpgradeExecutorOptions, input: UpgradeInput, con
   const begun = await findUnderWay(options, name, signal);
   if (begun !== undefined) await runJob(options, input, context, job);
   if (begun !== job.description) {
-    await untilApiAnswers(options, connection, context);
+    await untilClusterFollows(options, connection, context);
     if (!(await isDone(connection, input, signal))) {
       if (input.role !== 'worker') await stepAside(options, name, signal);
       await cordonForUpgrade(connection, name, { signal });
@@ -150,8 +151,8 @@ async function findUnderWay(
   }
 }
 
-/** The upgrade of a machine before this one, or what was left of a run that was killed, may have an API server restarting. */
-async function untilApiAnswers(
+/** The upgrade of a machine before this one, or what was left of a run that was killed, may have an API server or kube-proxy restarting. */
+async function untilClusterFollows(
   { clock }: UpgradeExecutorOptions,
   connection: ClusterConnection,
   { signal, progress }: StepContext,
@@ -159,13 +160,20 @@ async function untilApiAnswers(
   const deadline = clock.monotonic() + limits.healthMs;
   let said = '';
   for (;;) {
-    const why = await connection.fetchUnreadiness({ signal, tries: 1 });
+    const why = await findClusterLag(connection, signal);
     // After that long the next call says what it meets.
     if (why === undefined || clock.monotonic() > deadline) return;
-    if (why !== said) progress(`waits: the API is not ready: ${why}`);
+    if (why !== said) progress(`waits: ${why}`);
     said = why;
     await clock.sleep(limits.lookAgainMs, signal);
   }
+}
+
+async function findClusterLag(connection: ClusterConnection, signal: AbortSignal): Promise<string | undefined> {
+  const unready = await connection.fetchUnreadiness({ signal, tries: 1 });
+  if (unready !== undefined) return `the API is not ready: ${unready}`;
+  const proxy = await fetchProxy(connection, { signal });
+  return proxy === undefined ? undefined : findProxyLag(proxy);
 }
 
 /** A control plane may stop for a while only when etcd decides without it; if it leads, another one does first. */
@@ -181,7 +189,10 @@ async function isDone(connection: ClusterConnection, input: UpgradeInput, signal
   return (await findUnwellness(connection, input, signal)) === undefined;
 }
 
-/** Until the machine runs the version and is Ready, and for a control plane etcd is whole again: only then the next one's turn comes. */
+/**
+ * Until the machine runs the version and is Ready, for a control plane etcd is whole again, and kube-proxy is what it should be
+ * everywhere: only then the next one's turn comes.
+ */
 async function waitUntilWell(
   options: UpgradeExecutorOptions,
   connection: ClusterConnection,
@@ -208,8 +219,8 @@ async function whyNotWell(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   try {
-    const unready = await connection.fetchUnreadiness({ signal, tries: 1 });
-    if (unready !== undefined) return `the API is not ready: ${unready}`;
+    const lag = await findClusterLag(connection, signal);
+    if (lag !== undefined) return lag;
     const unwell = await findUnwellness(connection, input, signal);
     if (unwell !== undefined || input.role === 'worker') return unwell;
     const facts = await fetchEtcdGroup(await options.openEtcd(signal), { signal, timeoutMs: limits.etcdMs });

@@ -11,6 +11,7 @@ import {
   podName,
 } from './drain-preflight.ts';
 import { nodeKind, type Pod, podDisruptionBudgetKind, podKind } from './kind.ts';
+import { waitForLeaders } from './leaders.ts';
 import { cordonNode } from './nodes.ts';
 
 export interface PreflightOptions extends CallOptions {
@@ -57,11 +58,12 @@ async function askDry(connection: ClusterConnection, pod: Pod, call: CallOptions
 
 /** For callers that do not go on. */
 export function drainBlockedError(node: string, blockers: readonly DrainBlocker[]): LabwrightError {
+  const names = blockers.flatMap(({ pods }) => pods);
   return new LabwrightError('LW6007', {
     what: `node ${node} cannot be drained; nothing was changed`,
-    where: { node, pods: blockers.flatMap(({ pods }) => pods).join(', ') },
+    where: { node, ...(names.length === 0 ? {} : { pods: names.join(', ') }) },
     why: blockers
-      .map(({ pods, budget, why }) => (budget === undefined ? `${pods.join(', ')}: ${why}` : why))
+      .map(({ pods, budget, why }) => (budget === undefined && pods.length > 0 ? `${pods.join(', ')}: ${why}` : why))
       .join('; '),
     fix: [...new Set(blockers.flatMap(({ fix }) => fix))],
   });
@@ -72,6 +74,8 @@ export interface DrainOptions {
   readonly policy?: DrainPolicy;
   /** For all of it. */
   readonly timeLimitMs?: number;
+  /** How long controllers and scheduler may take to follow the cluster, before anything is changed. */
+  readonly leadersTimeLimitMs?: number;
   /** Each pod's own unless given. */
   readonly gracePeriodSeconds?: number;
   /** "3 pods left; default/web-1 waits for its disruption budget" */
@@ -80,10 +84,11 @@ export interface DrainOptions {
 
 const retryMs = 5_000;
 const defaultTimeLimitMs = 15 * 60_000;
+const defaultLeadersTimeLimitMs = 5 * 60_000;
 
 /**
- * Cordons the node and evicts what is on it; returns when all of it is gone. A node that is half drained is drained on. Throws
- * LW6007, before anything is changed, for what would never go, and LW6008 when the time is over: the node is cordoned then, and
+ * Cordons the node and evicts what is on it, once controllers and scheduler follow the cluster; returns when all of it is gone. A
+ * node that is half drained is drained on. Throws LW6007, before anything is changed, for what would never go, and LW6008 when the time is over: the node is cordoned then, and
  * the pods that are left run on.
  */
 export async function drainNode(connection: ClusterConnection, node: string, options: DrainOptions): Promise<void> {
@@ -91,8 +96,16 @@ export async function drainNode(connection: ClusterConnection, node: string, opt
     signal,
     policy = defaultDrainPolicy,
     timeLimitMs = defaultTimeLimitMs,
+    leadersTimeLimitMs = defaultLeadersTimeLimitMs,
     onProgress = () => undefined,
   } = options;
+  const wait = {
+    signal,
+    timeLimitMs: leadersTimeLimitMs,
+    onProgress: (words: string) => onProgress(`waits: ${words}`),
+  };
+  const asleep = await waitForLeaders(connection, wait);
+  if (asleep !== undefined) throw drainBlockedError(node, [leaderless(asleep)]);
   const { blockers } = await preflightDrain(connection, node, { signal, policy });
   const final = blockers.filter(({ until }) => until === 'never');
   if (final.length > 0) throw drainBlockedError(node, final);
@@ -167,6 +180,13 @@ function timeOver(
     ],
   });
 }
+
+const leaderless = (words: string): DrainBlocker => ({
+  pods: [],
+  until: 'now',
+  why: `${words}: what a drain moves would be made again by nobody`,
+  fix: ['labwright cluster status', 'kubectl get pods -n kube-system   what runs of the control plane'],
+});
 
 interface PodsOfNode {
   readonly synced: Promise<void>;

@@ -279,3 +279,37 @@ export const secretKind = defineKind('Secret', '', ['v1'], secretSchema);
 const configMapSchema = z.looseObject({ ...base, data: texts.optional() });
 export type ConfigMap = z.infer<typeof configMapSchema>;
 export const configMapKind = defineKind('ConfigMap', '', ['v1'], configMapSchema);
+
+const leaseSchema = z.looseObject({
+  ...base,
+  spec: z
+    .looseObject({
+      holderIdentity: z.string().nullable().optional(),
+      leaseDurationSeconds: z.number().nullable().optional(),
+      acquireTime: z.string().nullable().optional(),
+      renewTime: z.string().nullable().optional(),
+    })
+    .optional(),
+});
+export type Lease = z.infer<typeof leaseSchema>;
+export const leaseKind = defineKind('Lease', 'coordination.k8s.io', ['v1'], leaseSchema);
+
+const daemonSetSchema = z.looseObject({
+  ...base,
+  metadata: metadata.extend({ generation: z.number().optional() }),
+  spec: z.looseObject({
+    template: z.looseObject({
+      spec: z.looseObject({ containers: z.array(z.looseObject({ image: z.string().optional() })) }),
+    }),
+  }),
+  status: z
+    .looseObject({
+      observedGeneration: z.number().optional(),
+      desiredNumberScheduled: z.number().optional(),
+      updatedNumberScheduled: z.number().optional(),
+      numberAvailable: z.number().optional(),
+    })
+    .optional(),
+});
+export type DaemonSet = z.infer<typeof daemonSetSchema>;
+export const daemonSetKind = defineKind('DaemonSet', 'apps', ['v1'], daemonSetSchema);

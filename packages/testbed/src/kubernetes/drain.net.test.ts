@@ -3,7 +3,8 @@ import { type ClusterConnection } from '@labwright/drivers/kubernetes/connection
 import { drainNode, preflightDrain } from '@labwright/drivers/kubernetes/drain';
 import { nodeKind, type Pod, podKind } from '@labwright/drivers/kubernetes/kind';
 import { listPodsOf, uncordonNode } from '@labwright/drivers/kubernetes/nodes';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { systemClock } from '@labwright/core/ports/system';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { findPrograms } from './binaries.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import { fakeNode, type FakeNode } from './fake-node.ts';
@@ -13,6 +14,8 @@ import { waitFor } from './process.ts';
 const found = await findPrograms();
 const signal = new AbortController().signal;
 const call = { signal };
+/** As Kubernetes writes a MicroTime. */
+const microTime = (at: Date): string => at.toISOString().replace('Z', '000Z');
 const patience = { timeout: 15_000, interval: 100 };
 
 describe.skipIf(found.kind === 'missing')('a drain', () => {
@@ -199,6 +202,54 @@ describe.skipIf(found.kind === 'missing')('a drain', () => {
     await drainNode(cluster, 'node101', { signal, policy: { barePods: 'evict', localData: 'refuse' } });
     const left = (await listPodsOf(cluster, 'node101', call)).map(({ metadata }) => metadata.name.replace(/-.*/, ''));
     expect(left.toSorted()).toEqual(['agent', 'static']);
+  });
+
+  const renewLease = async (component: string, acquiredAt: Date): Promise<void> => {
+    await cluster.apply(
+      {
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        metadata: { name: component, namespace: 'kube-system' },
+        spec: {
+          holderIdentity: 'node101_played',
+          leaseDurationSeconds: 2,
+          acquireTime: microTime(acquiredAt),
+          renewTime: microTime(new Date()),
+        },
+      },
+      call,
+    );
+  };
+
+  test('waits until controllers and scheduler follow the cluster again, or says that they do not', async () => {
+    await deployOnNode101('web', 1);
+    const longAgo = new Date(Date.now() - 3_600_000);
+    await renewLease('kube-scheduler', longAgo);
+    await renewLease('kube-controller-manager', longAgo);
+    onTestFinished(async () => void (await plane.kubectl(['-n', 'kube-system', 'delete', 'lease', '--all'])));
+
+    // Nobody renews them: they were a leader's that is gone.
+    const error = await failure(drainNode(cluster, 'node101', { signal, leadersTimeLimitMs: 1_000 }));
+    expect([error.code, error.why]).toEqual([
+      'LW6007',
+      'kube-controller-manager gives no sign of life: what a drain moves would be made again by nobody',
+    ]);
+    expect(await isCordoned('node101')).toBe(false);
+
+    const leadsSince = new Date();
+    const ending = new AbortController();
+    const renewing = (async () => {
+      while (!ending.signal.aborted) {
+        await renewLease('kube-scheduler', longAgo);
+        await renewLease('kube-controller-manager', leadsSince);
+        await systemClock.sleep(100, signal);
+      }
+    })();
+    await drainNode(cluster, 'node101', { signal });
+    ending.abort();
+    await renewing;
+    expect(Date.now() - leadsSince.getTime()).toBeGreaterThanOrEqual(2_000);
+    expect(await isCordoned('node101')).toBe(true);
   });
 
   const setReady = async (pod: Pod, status: 'True' | 'False'): Promise<void> => {
