@@ -122,6 +122,7 @@ if (chosen.has('upgrade')) {
     const service = lab.blueprint.machines.map(({ address }) => `http://${address}:30080/`);
     const quiet = await probeService(lab, service, async () => await delay(5 * minutes));
     await writeFile(lab.labFile, text.replace(`version: ${before}`, `version: ${after}`));
+    const [begunAt, eventsBefore] = [Date.now(), lab.events.length];
     const busy = await probeService(lab, service, async () => {
       const first = lab.begin('cluster', 'upgrade', '--yes');
       await lab.waitForEvent(
@@ -138,6 +139,12 @@ if (chosen.has('upgrade')) {
     console.log(`       without upgrade ${quiet.asked} asked in ${quiet.seconds} s, ${quiet.missed} missed`);
     console.log(`       with upgrade    ${busy.asked} asked in ${busy.seconds} s, ${busy.missed} missed`);
     for (const miss of busy.misses) console.log(`         ${miss}`);
+    if (busy.missed > 0) console.log('       what the upgrade did meanwhile');
+    for (const event of busy.missed > 0 ? lab.events.slice(eventsBefore) : []) {
+      if (event.type !== 'step') continue;
+      const words = 'detail' in event ? event.detail : event.state;
+      console.log(`         ${Math.round((event.at - begunAt) / 1000)} s ${event.target}: ${words}`);
+    }
     const nodes = await cluster.untilReady(['node101', 'node102', 'node103'], 5 * minutes);
     return [
       ...(nodes.every((node) => node.endsWith(` ${after}`)) ? [] : [`nodes: ${nodes.join(', ')}`]),
