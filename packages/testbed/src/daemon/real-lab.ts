@@ -18,6 +18,8 @@ import { sendControl } from '@labwright/rehearsal/proxmox/cluster-fixture';
 import { getFolders, rehearsalFolder } from 'labwright/folders';
 import { proxmoxControlSocket, rehearsalFiles, rehearsalTokenId } from 'labwright/rehearsal/lab-in-rehearsal';
 import { serveSocket } from 'labwright/rehearsal/record';
+import { routerControlSocket } from 'labwright/rehearsal/router-in-rehearsal';
+import { makeRouterControl, type RouterControl } from '@labwright/rehearsal/pfsense/control-client';
 import { findWrongs, openHostFiles, type HostFiles } from './lab-inspection.ts';
 import type { ProxmoxOrder } from './proxmox-call.ts';
 
@@ -134,6 +136,11 @@ export class RealLab implements AsyncDisposable {
   async fetchFromLaptop(url: string): Promise<string | undefined> {
     const { exitCode, stdout } = await this.#atLaptop(['curl', '--silent', '--fail', '--max-time', '5', url]);
     return exitCode === 0 ? stdout : undefined;
+  }
+
+  /** A hand on the emulated router, and what it knows of itself. */
+  router(): RouterControl {
+    return makeRouterControl(routerControlSocket(this.#state));
   }
 
   /** What the machine's serial console has shown since its VM was created. */
