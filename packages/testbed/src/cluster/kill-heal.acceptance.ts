@@ -1,6 +1,6 @@
 // Cuts healing and removal off after every single event of their runs, and in the middle of the step that changes etcd, and runs them
 // again each time, with real etcd members and API servers. Minutes long, so an entry of its own:
-//   node_modules/.bin/node packages/testbed/src/cluster/kill-heal.acceptance.ts
+//   npm run acceptance kill-heal
 import { fetchEtcdGroup } from '@labwright/cluster/etcd/etcd-group';
 import { findPrograms } from '../kubernetes/binaries.ts';
 import { makeStandInCluster, makeStandInFile, type StandInCluster } from './stand-in-cluster.ts';

@@ -1,8 +1,9 @@
 // A cluster of real guests as its owner lives with it: formed by one command, its pods reach each other, a worker that dies comes back
-// with its disk, one whose disk is gone is replaced, and an upgrade goes by unnoticed. Long minutes:
-//   npm run acceptance cluster [PART ...]      of: pods kill disk upgrade
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+// with its disk, one whose disk is gone is replaced, certificates are renewed, a snapshot is restored, and an upgrade goes by
+// unnoticed. Long minutes:
+//   npm run acceptance cluster [PART ...]      of: pods kill certs restore disk upgrade
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeAcceptanceReport } from '../daemon/acceptance-report.ts';
 import { RealLab, until } from '../daemon/real-lab.ts';
@@ -11,7 +12,7 @@ import { probeService } from './service-probe.ts';
 import { ensureTestImages } from './test-images.ts';
 
 const minutes = 60_000;
-const parts = ['pods', 'kill', 'disk', 'upgrade'] as const;
+const parts = ['pods', 'kill', 'certs', 'restore', 'disk', 'upgrade'] as const;
 const chosen = new Set(process.argv.slice(2).length === 0 ? parts : process.argv.slice(2));
 const [before, after] = ['1.20.2', '1.20.3'];
 
@@ -64,9 +65,8 @@ await report.check('`rehearse --detach` ends with three ready nodes, and the pla
   return [...(nodes.length === 3 ? [] : [`ready: ${nodes.join(', ')}`]), ...(await cluster.planned())];
 });
 
-await report.check('two pods of a Deployment answer on the node port of each machine', async () => {
-  await cluster.apply('web', web);
-  await cluster.run('rollout', 'status', 'deployment/web', '--timeout=300s');
+/** Until every pod was heard through the node port of every machine. */
+async function untilAllAnswer(): Promise<void> {
   const pods = (await cluster.run('get', 'pods', '-l=app=web', '-o=jsonpath={.items[*].metadata.name}')).split(' ');
   for (const { name, address } of lab.blueprint.machines) {
     // kube-proxy of a machine without KVM needs its time; from then on both answer.
@@ -77,6 +77,12 @@ await report.check('two pods of a Deployment answer on the node port of each mac
       return pods.every((pod) => answered.has(pod)) ? true : undefined;
     });
   }
+}
+
+await report.check('two pods of a Deployment answer on the node port of each machine', async () => {
+  await cluster.apply('web', web);
+  await cluster.run('rollout', 'status', 'deployment/web', '--timeout=300s');
+  await untilAllAnswer();
   return [];
 });
 
@@ -115,6 +121,73 @@ if (chosen.has('kill')) {
       ...(await cluster.settledPlan()),
     ];
   });
+}
+
+if (chosen.has('certs')) {
+  await report.check('a certificate that ends soon is renewed, and everything uses the new ones', async () => {
+    // As kubeadm made it, but for ten days.
+    const made = await lab.on(
+      'node101',
+      `sudo sh -euc 'cd /etc/kubernetes/pki
+openssl req -new -key front-proxy-client.key -subj /CN=front-proxy-client |
+  openssl x509 -req -CA front-proxy-ca.crt -CAkey front-proxy-ca.key -CAcreateserial -days 10 -out /run/short.crt
+cp /run/short.crt front-proxy-client.crt; rm -f front-proxy-ca.srl' 2>&1 && echo made`,
+    );
+    if (made?.endsWith('made') !== true) throw new Error(`no certificate was made: ${made ?? 'no answer'}`);
+    const servedBy = async (): Promise<string | undefined> =>
+      await lab.on(
+        'node101',
+        'sudo openssl s_client -connect 127.0.0.1:6443 < /dev/null 2> /dev/null | openssl x509 -noout -serial',
+      );
+    const before = await servedBy();
+    const planned = await lab.expect('cluster', 'renew', '--yes');
+    await cluster.untilReady(['node101', 'node102', 'node103'], 5 * minutes);
+    const certificates = await lab.expect('cluster', 'certs');
+    const after = await servedBy();
+    return [
+      ...(planned.includes('front-proxy-client ends in') ? [] : [`it was not told why: ${planned}`]),
+      ...(certificates.includes('ends soon') ? [`one still ends soon: ${certificates}`] : []),
+      ...(after !== undefined && after !== before
+        ? []
+        : [`the API server has certificate ${after ?? 'none'}, before ${before}`]),
+      ...(await cluster.settledPlan()),
+    ];
+  });
+}
+
+if (chosen.has('restore')) {
+  await report.check(
+    'a snapshot is restored: the objects of its time, and everything follows the cluster again',
+    async () => {
+      const wrongs: string[] = [];
+      await cluster.run('create', 'configmap', 'before');
+      await lab.expect('cluster', 'snapshot', '--yes');
+      const folder = join(dirname(lab.labFile), 'snapshots');
+      const [file] = (await readdir(folder))
+        .filter((name) => name.includes('asked'))
+        .toSorted()
+        .reverse();
+      if (file === undefined) throw new Error(`no snapshot is in ${folder}`);
+      await cluster.run('create', 'configmap', 'after');
+      const podsBefore = await cluster.listPods('web');
+      await lab.expect('cluster', 'restore', join(folder, file), '--yes');
+      await cluster.untilReady(['node101', 'node102', 'node103'], 5 * minutes);
+      const names = (await cluster.run('get', 'configmaps', '-o=jsonpath={.items[*].metadata.name}')).split(' ');
+      if (!names.includes('before')) wrongs.push('what was there at the snapshot is not');
+      if (names.includes('after')) wrongs.push('what came after the snapshot is still there');
+      // Controllers, scheduler, kubelets and kube-proxy each have a part in a pod that comes back.
+      for (const { name } of podsBefore) await cluster.run('delete', 'pod', name, '--wait=false');
+      await until('there are two other pods', 5 * minutes, async () => {
+        const now = await cluster.listPods('web');
+        return now.length === 2 && now.every(({ name }) => podsBefore.every((old) => old.name !== name))
+          ? true
+          : undefined;
+      });
+      await cluster.run('rollout', 'status', 'deployment/web', '--timeout=300s');
+      await untilAllAnswer();
+      return [...wrongs, ...(await cluster.settledPlan())];
+    },
+  );
 }
 
 if (chosen.has('upgrade')) {
