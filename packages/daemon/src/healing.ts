@@ -2,7 +2,7 @@
 import type { Clock } from '@labwright/core/ports/clock';
 import { asLabwrightError } from '@labwright/core/errors/error';
 import type { Log } from '@labwright/core/ports/log';
-import type { LabService, RunOptions } from './lab-service.ts';
+import { listWaits, type LabService, type RunOptions } from './lab-service.ts';
 
 export interface HealingOptions {
   readonly service: LabService;
@@ -45,10 +45,7 @@ export async function keepHealing(options: HealingOptions): Promise<void> {
 
 async function healOnce({ service, log, signal }: HealingOptions): Promise<{ isWell: boolean; waits: string }> {
   const plan = await service.plan({ kind: 'heal' }, signal);
-  const waits = [
-    ...plan.notes,
-    ...plan.problems.map(({ what, why }) => (why === undefined ? what : `${what}: ${why}`)),
-  ].join('; ');
+  const waits = listWaits(plan).join('; ');
   if (plan.steps.length === 0) return { isWell: true, waits };
   log.info('heals', { plan: plan.id, steps: plan.steps.map(({ title }) => title).join('; ') });
   // Its events go to everybody who listens; there is nobody else to tell.

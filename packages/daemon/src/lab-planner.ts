@@ -129,7 +129,11 @@ function listLeaving(intent: MachineIntent, { blueprint, hypervisors }: World): 
 async function planHeal(world: World): Promise<readonly AreaPlan[]> {
   const view = await world.cluster?.area.observe(world.hypervisors, world.signal);
   const decisions = planHealing(world.blueprint, await fetchHealFacts(world, world.blueprint.machines, view));
-  return await planDecisions(world, decisions, view);
+  const left = findLeftovers(world.blueprint, world.hypervisors).filter(({ status }) => status === 'running');
+  const notes = left.map(
+    ({ name, host }) => `${name} on ${host} runs and is no machine of the lab any more; labwright up   removes it`,
+  );
+  return [...(await planDecisions(world, decisions, view)), { steps: [], problems: [], notes }];
 }
 
 async function planReplace(

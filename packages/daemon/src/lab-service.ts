@@ -81,6 +81,7 @@ export function makeLabService(options: LabServiceOptions): LabService {
     ...(router === undefined ? {} : { router }),
   };
   const turns = makeRunTurns();
+  let waits: readonly string[] = [];
 
   const observe = async (signal: AbortSignal): Promise<HypervisorFacts> => {
     const facts = await observeHypervisors(connection, { lab: blueprint.lab, vmIds, signal });
@@ -95,6 +96,7 @@ export function makeLabService(options: LabServiceOptions): LabService {
     const made = mergePlans(blueprint.lab, hypervisors.asOf, await planAreas(intent, hypervisors, planner, signal));
     // Healing looks many times a minute, and mostly finds nothing to do.
     if (intent.kind !== 'heal' || made.steps.length > 0) store.savePlan(made);
+    if (intent.kind === 'heal') waits = listWaits(made);
     return made;
   };
 
@@ -140,6 +142,7 @@ export function makeLabService(options: LabServiceOptions): LabService {
         ...(members === undefined ? {} : { cluster: members }),
         ...(outside.length === 0 ? {} : { services: outside }),
         ...(routed === undefined ? {} : { router: routed }),
+        ...(waits.length === 0 ? {} : { waits }),
       };
     },
     run: async (runOptions) => {
@@ -165,6 +168,11 @@ export function makeLabService(options: LabServiceOptions): LabService {
       });
     },
   };
+}
+
+/** Of a plan that heals: what it leaves to a person. */
+export function listWaits({ notes, problems }: Pick<Plan, 'notes' | 'problems'>): readonly string[] {
+  return [...notes, ...problems.map(({ what, why }) => (why === undefined ? what : `${what}: ${why}`))];
 }
 
 /** VM IDs that the plan relies on, also those that are no longer in the lab file. */

@@ -27,12 +27,13 @@ export function formatStatus(status: LabStatus, view: StatusView): string {
     timeStyle: 'medium',
     ...(view.timeZone === undefined ? {} : { timeZone: view.timeZone }),
   }).format(status.asOf);
-  const { services = [] } = status;
+  const { services = [], waits = [] } = status;
   const isFine =
     ready === status.machines.length &&
     status.hosts.every((host) => host.online) &&
     services.every(({ state }) => state === 'well') &&
-    !['failing', 'away'].includes(status.router?.standing ?? '');
+    !['failing', 'away'].includes(status.router?.standing ?? '') &&
+    waits.length === 0;
   const all = plural(status.machines.length, 'machine');
   const head = `${isFine ? 'fine' : 'not all is up'} · ${ready} of ${all} ready · as of ${time}`;
   return [
@@ -47,6 +48,8 @@ export function formatStatus(status: LabStatus, view: StatusView): string {
       services.map((service) => outsideServiceRow(service, view)),
       view,
     ),
+    ...(waits.length > 0 ? [''] : []),
+    ...waits.flatMap((words) => wrap(`waits for you: ${words}`, view.columns)),
     '',
   ].join('\n');
 }

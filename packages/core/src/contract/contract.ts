@@ -292,4 +292,6 @@ export interface LabStatus {
   readonly services?: readonly OutsideServiceStatus[];
   /** Absent for a lab without one, or without a login for it. */
   readonly router?: RouterStatus;
+  /** Why a machine is not healed, with the way out, as `serve` saw it last; absent when nothing waits for a person. */
+  readonly waits?: readonly string[];
 }
