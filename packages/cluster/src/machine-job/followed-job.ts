@@ -43,6 +43,8 @@ export interface JobEnd {
   readonly exitCode: number | undefined;
   /** "started", "attached" to one of its unit that was under way, or what its check said. */
   readonly word: string;
+  /** Of the one that it was attached to. */
+  readonly attachedTo?: string;
   /** Its last lines. */
   readonly log: readonly string[];
 }
@@ -76,7 +78,7 @@ async function followOnce(
 ): Promise<JobEnd> {
   const ended = new AbortController();
   const log: string[] = [];
-  let said = '';
+  let said = { word: '', rest: '' };
   let exitCode: number | undefined;
   const read = readLines((line) => {
     heard();
@@ -84,7 +86,7 @@ async function followOnce(
     if (word === 'ended') {
       exitCode = Number(rest);
       ended.abort();
-    } else if (word !== '') said = word;
+    } else if (word !== '') said = { word, rest };
     else {
       log.push(line);
       const words = describe(line);
@@ -104,7 +106,8 @@ async function followOnce(
     if (!ended.signal.aborted) throw error;
   }
   signal.throwIfAborted();
-  return { exitCode, word: said, log: log.slice(-keptLines) };
+  const { word, rest } = said;
+  return { exitCode, word, log: log.slice(-keptLines), ...(word === 'attached' ? { attachedTo: rest } : {}) };
 }
 
 /** The archive that guest/follow.sh unpacks. */

@@ -70,10 +70,17 @@ describe('a job on a machine', () => {
     expect(log).toEqual(lines.slice(-20));
   });
 
-  test('is done again after one of its kind that was under way', async () => {
-    const { shell, calls } = makeShell('labwright: attached\nanother\nlabwright: ended 0\n', done);
+  test('is done after another one of its kind that was under way', async () => {
+    const { shell, calls } = makeShell('labwright: attached Labwright: another\nanother\nlabwright: ended 0\n', done);
     expect((await runJob(shell)).log).toEqual(['[labwright] works', 'line']);
     expect(calls).toHaveLength(2);
+  });
+
+  test('is not done again when the very same was under way', async () => {
+    const attached = done.replace('started', `attached ${job.description}`);
+    const { shell, calls } = makeShell(attached, done);
+    expect((await runJob(shell)).log).toEqual(['[labwright] works', 'line']);
+    expect(calls).toHaveLength(1);
   });
 
   test('fails with its exit code and its last lines', async () => {

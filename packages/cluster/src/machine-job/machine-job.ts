@@ -6,6 +6,7 @@ import { followJob, type FollowedJob, type FollowOptions, type JobEnd } from './
 
 export interface MachineJob {
   readonly unit: 'labwright-fetch' | 'labwright-upgrade' | 'labwright-restore' | 'labwright-renew';
+  /** Two of one description do the same work. */
   readonly description: string;
   /** What it does, run by sh in a folder of its own in memory, with the settings as variables. */
   readonly script: string;
@@ -21,8 +22,8 @@ export interface JobFile {
 }
 
 /**
- * Runs the job to its end; gives its last lines. One of its kind that is under way is followed first and then done again,
- * which has to be harmless. Throws LW6036 when it fails or is gone without a last word, LW3003 for a machine that stays silent.
+ * Runs the job to its end, or follows the very same one that is under way; gives its last lines. Another one of its kind is
+ * followed first. Throws LW6036 when it fails or is gone without a last word, LW3003 for a machine that stays silent.
  */
 export async function runMachineJob(
   shell: Shell,
@@ -44,7 +45,7 @@ export async function runMachineJob(
     const end = await followJob(shell, followed, options);
     if (end.exitCode !== 0) throw failed(machine, job, end);
     // What was under way may have been begun for something else.
-    if (end.word !== 'attached') return end.log;
+    if (end.attachedTo === undefined || end.attachedTo === description) return end.log;
   }
 }
 

@@ -37,7 +37,7 @@ export function makeRestoreMachine(
       name,
       {
         unit: 'labwright-restore',
-        description: `Labwright: restore, ${settings['act'] ?? ''}`,
+        description: `Labwright: restore ${settings['snapshot'] ?? ''}, ${settings['act'] ?? ''}`,
         script: readFileSync(join(import.meta.dirname, 'guest/restore.sh'), 'utf8'),
         settings,
         files,

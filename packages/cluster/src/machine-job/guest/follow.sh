@@ -10,7 +10,7 @@ mkdir -p "$folder"
 cd "$folder"
 if systemctl is-active --quiet "$unit.service"; then
   cat > /dev/null
-  echo 'labwright: attached'
+  echo "labwright: attached $(systemctl show --property=Description --value "$unit.service")"
 else
   tar -x -f -
   . ./check.sh
