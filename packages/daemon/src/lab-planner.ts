@@ -7,7 +7,6 @@ import { LabwrightError } from '@labwright/core/errors/error';
 import type { HypervisorFacts } from '@labwright/core/facts/hypervisors';
 import type { MachineConditions, MachineReport } from '@labwright/core/facts/machines';
 import type { AreaPlan } from '@labwright/core/plan/plan';
-import { planDrain } from '@labwright/cluster/life/departure';
 import { planHealing, planReplacement, type HealDecision, type HealFacts } from '@labwright/cluster/life/heal-plan';
 import { planSnapshot } from '@labwright/cluster/snapshot/take-snapshot';
 import type { ProxmoxConnection } from '@labwright/drivers/proxmox/connection';
@@ -198,11 +197,9 @@ async function planDrainOf(name: string, world: World): Promise<AreaPlan> {
   const machine = machineOf(world, name);
   const { area, life } = clusterOf(world);
   const { facts } = await area.observe(world.hypervisors, world.signal);
-  // The same questions as before it leaves for good; only its pods go.
   const departures = await life.openDepartures(facts, [name], world.signal);
   const runs = findOwnVm(world.blueprint.lab, machine, world.hypervisors)?.status === 'running';
-  const leaving = departures.planDeparture({ ...machine, runs }, 'made-anew');
-  const steps = leaving.some(({ kind }) => kind === 'node.drain') ? [planDrain(machine, 'asked', [])] : [];
+  const steps = departures.planDrain({ ...machine, runs });
   return { steps, problems: [], notes: steps.length === 0 ? [`${name} is not a ready node of the cluster`] : [] };
 }
 

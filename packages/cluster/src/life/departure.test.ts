@@ -55,6 +55,34 @@ describe('a machine leaves', () => {
   });
 });
 
+describe('a drain that somebody asked for', () => {
+  test('takes nobody out of etcd: also the only control plane can be drained, and one while another is down', () => {
+    const lab = makeClusterBlueprint(1, 1);
+    const departures = planDepartures({ cluster: makeClusterFacts(lab), drainObstacles: new Map() });
+    expect(departures.planDrain({ ...first!, runs: true })).toMatchObject([
+      { id: 'node.drain node101', reason: 'you asked for it', needs: [] },
+    ]);
+    const members = blueprint.machines
+      .slice(0, 3)
+      .map((machine) => makeEtcdMember(machine, { healthy: machine.name !== second?.name }));
+    expect(leaving({ ...facts, members }).planDrain(third!)).toHaveLength(1);
+    const { members: _, ...unknown } = facts;
+    expect(leaving(unknown).planDrain(first!)).toHaveLength(1);
+  });
+
+  test('does nothing to a machine that is off or not in the cluster', () => {
+    expect(leaving().planDrain({ ...worker!, runs: false })).toEqual([]);
+    expect(leaving({ ...facts, nodes: [] }).planDrain(worker!)).toEqual([]);
+  });
+
+  test('is refused where evictions are, and for a node that is somebody else’s', () => {
+    const obstacle = new LabwrightError('LW6007', { what: 'a budget blocks' });
+    expect(() => leaving(facts, new Map([['node101', obstacle]])).planDrain(first!)).toThrow(obstacle);
+    const foreign = { ...facts, nodes: facts.nodes.map((node) => ({ ...node, ours: false })) };
+    expect(() => leaving(foreign).planDrain(worker!)).toThrow(expect.objectContaining({ code: 'LW6004' }));
+  });
+});
+
 describe('it is refused before anything changes', () => {
   test('three control planes to one: the third and second go, the last never', () => {
     const departures = leaving();

@@ -30,6 +30,11 @@ export interface Departures {
    * node that is not ours, LW6001 when nobody can say what it is to the cluster.
    */
   planDeparture(machine: Leaving, because: 'removed' | 'made-anew'): readonly Step[];
+  /**
+   * The drain that somebody asked for: nobody leaves the cluster or etcd by it, so only what runs there is judged. None for a
+   * machine that is not a ready node. Throws LW6007 when it cannot be drained, LW6004 and LW6001 as for one that leaves.
+   */
+  planDrain(machine: Leaving): readonly Step[];
 }
 
 export type NodeInput = {
@@ -71,6 +76,14 @@ export function planDepartures({ cluster, drainObstacles }: DepartureFacts): Dep
       before = [stepId(because === 'removed' ? 'vm.destroy' : 'machine.ready', machine.name)];
       return [...drain, remove];
     },
+    planDrain: (machine) => {
+      const node = findInCluster(cluster, machine.name)?.node;
+      if (node !== undefined && !node.ours) throw notOurs(machine.name);
+      if (node?.ready !== 'ready' || !machine.runs) return [];
+      const obstacle = drainObstacles.get(machine.name);
+      if (obstacle !== undefined) throw obstacle;
+      return [planDrain(machine, 'asked', [])];
+    },
   };
 }
 
@@ -107,7 +120,7 @@ function findInCluster(
   return { ...(node === undefined ? {} : { node }), ...(member === undefined ? {} : { member }) };
 }
 
-export function planDrain(
+function planDrain(
   machine: Omit<Leaving, 'runs'>,
   why: 'removed' | 'made-anew' | 'asked',
   needs: readonly string[],

@@ -1,0 +1,58 @@
+import { kubernetesVersion } from '@labwright/core/addresses/kubernetes-version';
+import type { Blueprint, ClusterBlueprint, MachineBlueprint } from '@labwright/core/blueprint/blueprint';
+import type { ClusterFacts } from '@labwright/core/facts/cluster';
+import { planDepartures } from '@labwright/cluster/life/departure';
+import type { ProxmoxConnection } from '@labwright/drivers/proxmox/connection';
+import { makeBlueprint, makeHypervisors, makeMachine, makeVm } from '@labwright/machines/sample-lab.test-data';
+import { expect, test } from 'vitest';
+import { planAreas, type LabPlannerOptions } from './lab-planner.ts';
+
+const signal = new AbortController().signal;
+const machines = [makeMachine(101, { role: 'control-plane' }), makeMachine(102, { role: 'worker' })];
+// Of the cluster only the version is looked at.
+const blueprint: Blueprint = {
+  ...makeBlueprint(machines),
+  cluster: { version: kubernetesVersion('1.20.3') } as ClusterBlueprint,
+};
+
+function answers(members: readonly MachineBlueprint[], version: string): ClusterFacts {
+  return {
+    kind: 'answers',
+    version: kubernetesVersion(version),
+    nodes: members.map(({ name, role = 'worker' }) => ({
+      name,
+      role,
+      ready: 'ready',
+      kubelet: kubernetesVersion(version),
+      schedulable: true,
+      ours: true,
+      bootId: '',
+    })),
+    members: members
+      .filter(({ role }) => role === 'control-plane')
+      .map(({ name }) => ({ id: name, name, learner: false, healthy: true })),
+    disks: [],
+    asOf: 0,
+  };
+}
+
+/** Nobody is asked anything over a network: what is not here is not called. */
+function plannerOf(facts: ClusterFacts): LabPlannerOptions {
+  return {
+    blueprint,
+    connection: {} as ProxmoxConnection,
+    services: { plan: async () => [] },
+    currentReports: () => [],
+    cluster: {
+      area: { observe: async () => ({ facts, keys: { kind: 'usable' } }) },
+      life: { openDepartures: async () => planDepartures({ cluster: facts, drainObstacles: new Map() }) },
+    } as unknown as NonNullable<LabPlannerOptions['cluster']>,
+  };
+}
+
+test('the only control plane is drained when somebody asks for it', async () => {
+  const hypervisors = makeHypervisors(blueprint, [makeVm(101), makeVm(102)]);
+  const planner = plannerOf(answers(machines, '1.20.3'));
+  const plans = await planAreas({ kind: 'drain', machine: 'node101' }, hypervisors, planner, signal);
+  expect(plans.flatMap(({ steps }) => steps.map(({ id }) => id))).toEqual(['node.drain node101']);
+});
