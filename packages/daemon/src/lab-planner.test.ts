@@ -1,10 +1,13 @@
 import { kubernetesVersion } from '@labwright/core/addresses/kubernetes-version';
 import type { Blueprint, ClusterBlueprint, MachineBlueprint } from '@labwright/core/blueprint/blueprint';
 import type { ClusterFacts } from '@labwright/core/facts/cluster';
+import { planCluster } from '@labwright/cluster/formation/cluster-plan';
+import { findJoinObstacles } from '@labwright/cluster/formation/join-version';
 import { planDepartures } from '@labwright/cluster/life/departure';
 import type { ProxmoxConnection } from '@labwright/drivers/proxmox/connection';
 import { makeBlueprint, makeHypervisors, makeMachine, makeVm } from '@labwright/machines/sample-lab.test-data';
 import { expect, test } from 'vitest';
+import type { ClusterView, PlannedMachines } from './cluster/cluster-area.ts';
 import { planAreas, type LabPlannerOptions } from './lab-planner.ts';
 
 const signal = new AbortController().signal;
@@ -44,8 +47,20 @@ function plannerOf(facts: ClusterFacts): LabPlannerOptions {
     services: { plan: async () => [] },
     currentReports: () => [],
     cluster: {
-      area: { observe: async () => ({ facts, keys: { kind: 'usable' } }) },
-      life: { openDepartures: async () => planDepartures({ cluster: facts, drainObstacles: new Map() }) },
+      area: {
+        observe: async () => ({ facts, keys: { kind: 'usable' } }),
+        plan: (view: ClusterView, planned: PlannedMachines, effective: Blueprint) =>
+          planCluster(effective, { ...view, ...planned }),
+      },
+      life: {
+        openDepartures: async () =>
+          planDepartures({
+            cluster: facts,
+            drainObstacles: new Map(),
+            joinObstacles: findJoinObstacles(kubernetesVersion('1.20.3'), blueprint.machines, facts),
+          }),
+        findUpgradeNote: async () => undefined,
+      },
     } as unknown as NonNullable<LabPlannerOptions['cluster']>,
   };
 }
@@ -55,4 +70,23 @@ test('the only control plane is drained when somebody asks for it', async () => 
   const planner = plannerOf(answers(machines, '1.20.3'));
   const plans = await planAreas({ kind: 'drain', machine: 'node101' }, hypervisors, planner, signal);
   expect(plans.flatMap(({ steps }) => steps.map(({ id }) => id))).toEqual(['node.drain node101']);
+});
+
+test('version and count raised in one edit: the new machine is neither made nor joined, told of once, and the rest is planned', async () => {
+  const facts = answers(machines.slice(0, 1), '1.20.2');
+  const hypervisors = makeHypervisors(blueprint, [makeVm(101, { status: 'stopped' })]);
+  const plans = await planAreas({ kind: 'up' }, hypervisors, plannerOf(facts), signal);
+  const targets = plans.flatMap(({ steps }) => steps.map(({ kind, target }) => `${kind} ${target}`));
+  expect(targets).toEqual(expect.arrayContaining(['vm.start node101', 'cluster.ready node101']));
+  expect(targets.filter((each) => each.endsWith('node102'))).toEqual([]);
+  const problems = plans.flatMap((each) => each.problems);
+  expect(problems).toMatchObject([{ code: 'LW6035', where: { machine: 'node102' } }]);
+});
+
+test('a machine of the cluster is not rebuilt with a version that could not join', async () => {
+  const hypervisors = makeHypervisors(blueprint, [makeVm(101), makeVm(102)]);
+  const planner = plannerOf(answers(machines, '1.20.2'));
+  await expect(planAreas({ kind: 'rebuild', machine: 'node102' }, hypervisors, planner, signal)).rejects.toMatchObject({
+    code: 'LW6035',
+  });
 });

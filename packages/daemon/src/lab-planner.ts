@@ -7,6 +7,7 @@ import { LabwrightError } from '@labwright/core/errors/error';
 import type { HypervisorFacts } from '@labwright/core/facts/hypervisors';
 import type { MachineConditions, MachineReport } from '@labwright/core/facts/machines';
 import type { AreaPlan } from '@labwright/core/plan/plan';
+import type { Step } from '@labwright/core/plan/step';
 import { planHealing, planReplacement, type HealDecision, type HealFacts } from '@labwright/cluster/life/heal-plan';
 import { planSnapshot } from '@labwright/cluster/snapshot/take-snapshot';
 import type { ProxmoxConnection } from '@labwright/drivers/proxmox/connection';
@@ -17,7 +18,7 @@ import { findLeftovers, nobodyElse } from '@labwright/machines/machine-plan';
 import { findOwnVm } from '@labwright/machines/own-vm';
 import { findSpare, withReplacements } from '@labwright/machines/replacements';
 import { orderAfterRouter } from '@labwright/network/router/router-steps';
-import type { ClusterArea, ClusterView } from './cluster/cluster-area.ts';
+import type { ClusterArea, ClusterView, PlannedMachines } from './cluster/cluster-area.ts';
 import { keepHealing, planHealingSteps } from './cluster/healing-plan.ts';
 import type { LifeArea } from './cluster/life-area.ts';
 import type { RouterArea } from './router/router-area.ts';
@@ -113,7 +114,7 @@ async function planMachinesAndCluster(intent: MachineIntent, world: World): Prom
   if (intent.kind !== 'up') return [machines];
   const note = await cluster.life.findUpgradeNote(blueprint, view.facts, signal);
   const due: AreaPlan = { steps: [], problems: [], notes: note === undefined ? [] : [note] };
-  const members = cluster.area.plan(view, machines.steps, blueprint);
+  const members = cluster.area.plan(view, plannedMachines(blueprint, machines.steps, hypervisors), blueprint);
   const others = [...machines.steps, ...members.steps];
   return [machines, members, due, ...(await services.plan({ hypervisors, view, others }, signal))];
 }
@@ -169,7 +170,20 @@ async function planDecisions(
   const healing = planHealingSteps(blueprint, decisions, { hypervisors, guard });
   if (cluster === undefined || view === undefined) return [healing];
   const running = new Set(hypervisors.vms.flatMap(({ name, status }) => (status === 'running' ? [name] : [])));
-  return [healing, keepHealing(cluster.area.plan(view, healing.steps, healing.blueprint), healing, running)];
+  const planned = plannedMachines(healing.blueprint, healing.steps, hypervisors);
+  return [healing, keepHealing(cluster.area.plan(view, planned, healing.blueprint), healing, running)];
+}
+
+/** For the cluster's planner: a machine that could not be planned, or that healing leaves to `up`, is not there to join. */
+function plannedMachines(
+  { machines }: Blueprint,
+  steps: readonly Step[],
+  { vms }: HypervisorFacts,
+): Required<PlannedMachines> {
+  const present = new Set(vms.map(({ vmId }) => vmId));
+  const made = new Set(steps.flatMap(({ kind, target }) => (kind === 'vm.create' ? [target] : [])));
+  const absent = machines.flatMap(({ name, vmId }) => (present.has(vmId) || made.has(name) ? [] : [name]));
+  return { others: steps, absent: new Set(absent) };
 }
 
 async function fetchHealFacts(
@@ -190,7 +204,12 @@ async function fetchHealFacts(
     const spare = findSpare(file, machine, hypervisors);
     return spare === undefined ? [] : [[machine.name, spare] as const];
   });
-  return { conditions, spares: new Map(spares), ...(view === undefined ? {} : { cluster: view.facts }) };
+  return {
+    conditions,
+    spares: new Map(spares),
+    ...(view === undefined ? {} : { cluster: view.facts }),
+    ...(file.cluster === undefined ? {} : { version: file.cluster.version }),
+  };
 }
 
 async function planDrainOf(name: string, world: World): Promise<AreaPlan> {

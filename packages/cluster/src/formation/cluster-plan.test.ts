@@ -232,6 +232,32 @@ describe('a cluster that answers', () => {
   });
 });
 
+describe('while the file has another version than the control planes', () => {
+  const raised = { ...three, cluster: { ...cluster, version: kubernetesVersion('1.20.3') } };
+
+  test('a new machine does not join, and everything else is planned', () => {
+    const nodes = [allReady[0], { name: 'node102', ready: 'unknown', why: 'silent' }] as const;
+    const made = plan(raised, {
+      facts: answers(nodes, { settled: 'older' }),
+      others: machineSteps(['node102'], ['vm.start', 'machine.ready']),
+    });
+    expect(made.steps.map(({ id }) => id)).toEqual(['cluster.ready node102', 'cluster.settle cluster']);
+    expect(made.problems).toMatchObject([{ code: 'LW6035', where: { machine: 'node103' } }]);
+  });
+
+  test('a machine that is not made either is told of once, by whoever makes machines', () => {
+    const made = plan(raised, { facts: answers(allReady.slice(0, 2)), absent: new Set(['node103']) });
+    expect(made).toEqual({ steps: [], problems: [], notes: [] });
+  });
+
+  test('a new worker joins when only workers are behind', () => {
+    const kubelet = kubernetesVersion('1.20.3');
+    const facts = answers([{ ...allReady[0], kubelet }, { name: 'node102' }], { version: kubelet });
+    const { steps } = plan(raised, { facts, others: machineSteps(['node103']) });
+    expect(steps.map(({ id }) => id)).toEqual(['cluster.join node103', 'cluster.ready node103']);
+  });
+});
+
 test('a lab without a cluster has no such area', () => {
   const { cluster: _cluster, ...bare } = three;
   expect(plan(bare, { facts: silent() })).toEqual({ steps: [], problems: [], notes: [] });

@@ -2,7 +2,7 @@
 //
 //   nobody answers, no member known      form ─▶ join (each) ─▶ ready (each)      and settle after form
 //   nobody answers, some disk a member   wait for it to answer ─▶ what is missing
-//   it answers                           join what is missing, wait for what is not ready
+//   it answers                           join what is missing, if it has the version of the file; wait for what is not ready
 import type { Blueprint, MachineBlueprint } from '@labwright/core/blueprint/blueprint';
 import type { HostName } from '@labwright/core/addresses/names';
 import { LabwrightError, type ErrorJson } from '@labwright/core/errors/error';
@@ -10,6 +10,7 @@ import type { ClusterFacts, DiskState, NodeFacts } from '@labwright/core/facts/c
 import type { AreaPlan } from '@labwright/core/plan/plan';
 import { stepId, type Json, type Step } from '@labwright/core/plan/step';
 import { makeOwnObjects } from './cluster-objects.ts';
+import { findJoinObstacle } from './join-version.ts';
 import type { ClusterFormInput, ClusterJoinInput, ClusterReadyInput, ClusterSettleInput } from './step-input.ts';
 
 export interface ClusterPlanInput {
@@ -18,6 +19,8 @@ export interface ClusterPlanInput {
   readonly keys: { readonly kind: 'usable' } | { readonly kind: 'unusable'; readonly error: ErrorJson };
   /** The machines' steps (and those that take members out) of the same plan: ours wait for them. */
   readonly others: readonly Step[];
+  /** Members without a VM, and none is made in this plan: whoever plans machines says why, and nobody waits for them. */
+  readonly absent?: ReadonlySet<string>;
 }
 
 // As seen in the rehearsal on two cores without KVM.
@@ -81,7 +84,8 @@ function planSilent(world: World): AreaPlan {
 }
 
 function planAnswering(world: World, facts: Extract<ClusterFacts, { readonly kind: 'answers' }>): AreaPlan {
-  const { blueprint, members } = world;
+  const { blueprint, input } = world;
+  const members = world.members.filter(({ name }) => input.absent?.has(name) !== true);
   const nodes = new Map(facts.nodes.map((node) => [node.name, node]));
   const problems: ErrorJson[] = [];
   const steps: Step[] = [];
@@ -99,7 +103,9 @@ function planAnswering(world: World, facts: Extract<ClusterFacts, { readonly kin
       disk === 'new'
     ) {
       const reason = node === undefined ? 'the cluster has no such node' : 'its disk is new';
-      joins.push(planJoin(world, machine, reason, []));
+      const obstacle = blueprint.cluster && findJoinObstacle(blueprint.cluster.version, machine, facts);
+      if (obstacle === undefined) joins.push(planJoin(world, machine, reason, []));
+      else problems.push(obstacle.toJSON());
     } else if (node.ready !== 'ready' || waitOf(world, machine).length > 0) {
       steps.push(planReady(world, machine, node.why ?? 'it starts again', []));
     }

@@ -13,9 +13,11 @@ import type { ClusterPki } from '../pki/pki.ts';
 import { jobWorld, limits, machineOf, type FormationOptions } from './formation-options.ts';
 import { makeJoinJob } from './kubeadm-jobs.ts';
 import { runJob } from './kubeadm-run.ts';
+import { findJoinObstacle } from './join-version.ts';
 import { fetchDiskState } from './machine-disk.ts';
 import { isMarked, labLabel, labLabelValue } from './marks.ts';
 import { choosePodRangeOf, givePodRange, type ChosenRanges } from './node-pod-range.ts';
+import { fetchRunningVersions } from './observe.ts';
 import type { ClusterJoinInput } from './step-input.ts';
 
 export async function joinCluster(
@@ -29,7 +31,10 @@ export async function joinCluster(
   const machine = machineOf(options, input.name);
   const pki = await options.vault.readOrMake(signal);
   const connection = await options.connect(pki);
-  await forgetFormerNode(options, machine, connection, pki, context);
+  await Promise.all([
+    assertVersion(options, machine, connection, pki, signal),
+    forgetFormerNode(options, machine, connection, pki, context),
+  ]);
   const startedAt = clock.monotonic();
   const token = makeBootstrapToken(random);
   context.progress('makes its token');
@@ -85,6 +90,25 @@ async function giveRange(
   if (cluster.podNetwork !== 'routed') return;
   const choose = async () => await choosePodRangeOf(name, cluster, chosen, connection, signal);
   await givePodRange(name, choose, { connection, clock, againMs: limits.answerAgainMs, signal });
+}
+
+/**
+ * The plan has looked already, unless the cluster was silent then or was upgraded since. Throws LW6035; one that has joined
+ * before is what it is.
+ */
+async function assertVersion(
+  { blueprint, cluster, openShell }: FormationOptions,
+  machine: MachineBlueprint,
+  connection: ClusterConnection,
+  pki: ClusterPki,
+  signal: AbortSignal,
+): Promise<void> {
+  const running = await fetchRunningVersions(connection, blueprint, signal);
+  const obstacle = findJoinObstacle(cluster.version, machine, running);
+  if (obstacle === undefined) return;
+  const shell = openShell(machine.name);
+  const state = await fetchDiskState(shell, pki.ca.certificate, { timeoutMs: limits.shellMs, signal });
+  if (state !== 'member') throw obstacle;
 }
 
 /** A node of ours whose machine has a new disk: the name comes back with other keys. */

@@ -11,6 +11,7 @@ import { isNodeReady, listNodes } from '@labwright/drivers/kubernetes/nodes';
 import type { ClusterPki } from '../pki/pki.ts';
 import type { PkiVault } from '../pki/pki-vault.ts';
 import { settledName } from './cluster-objects.ts';
+import type { RunningVersions } from './join-version.ts';
 import { fetchDiskState } from './machine-disk.ts';
 import { isMarked, roleLabel } from './marks.ts';
 import { describeNode } from './node-readiness.ts';
@@ -82,8 +83,18 @@ async function askApi(
   }
 }
 
+/** What its control planes and their kubelets are now, of one that answers. */
+export async function fetchRunningVersions(
+  connection: ClusterConnection,
+  blueprint: Pick<Blueprint, 'lab'>,
+  signal: AbortSignal,
+): Promise<RunningVersions> {
+  const [version, nodes] = await Promise.all([connection.fetchVersion({ signal }), listNodes(connection, { signal })]);
+  return { version, nodes: nodes.flatMap((node) => describeFacts(blueprint, node)) };
+}
+
 /** Nodes whose name is no host name cannot be ours and are left out. */
-function describeFacts({ lab }: Blueprint, node: Node): readonly NodeFacts[] {
+function describeFacts({ lab }: Pick<Blueprint, 'lab'>, node: Node): readonly NodeFacts[] {
   const name = parseHostName(node.metadata.name);
   const kubelet = parseKubernetesVersion(node.status?.nodeInfo?.kubeletVersion.replace(/[-+].*$/, '') ?? '');
   if (name === undefined || kubelet === undefined) return [];

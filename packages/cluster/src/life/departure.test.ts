@@ -5,9 +5,10 @@ import { makeClusterBlueprint, makeClusterFacts, makeEtcdMember, makeNode } from
 
 const blueprint = makeClusterBlueprint(3, 2);
 const facts = makeClusterFacts(blueprint);
+const none: ReadonlyMap<string, LabwrightError> = new Map();
 const [first, second, third, worker] = blueprint.machines.map((machine) => ({ ...machine, runs: true }));
-const leaving = (cluster = facts, drainObstacles = new Map<string, LabwrightError>()) =>
-  planDepartures({ cluster, drainObstacles });
+const leaving = (cluster = facts, drainObstacles = none) =>
+  planDepartures({ cluster, drainObstacles, joinObstacles: none });
 
 describe('a machine leaves', () => {
   test('drained, then out of the cluster; the next one after the VM before it is gone', () => {
@@ -49,16 +50,16 @@ describe('a machine leaves', () => {
       disks: [{ name: worker!.name, state: 'blank' }],
       asOf: 0,
     } as const;
-    expect(planDepartures({ cluster: silent, drainObstacles: new Map() }).planDeparture(worker!, 'removed')).toEqual(
-      [],
-    );
+    expect(
+      planDepartures({ cluster: silent, drainObstacles: none, joinObstacles: none }).planDeparture(worker!, 'removed'),
+    ).toEqual([]);
   });
 });
 
 describe('a drain that somebody asked for', () => {
   test('takes nobody out of etcd: also the only control plane can be drained, and one while another is down', () => {
     const lab = makeClusterBlueprint(1, 1);
-    const departures = planDepartures({ cluster: makeClusterFacts(lab), drainObstacles: new Map() });
+    const departures = planDepartures({ cluster: makeClusterFacts(lab), drainObstacles: none, joinObstacles: none });
     expect(departures.planDrain({ ...first!, runs: true })).toMatchObject([
       { id: 'node.drain node101', reason: 'you asked for it', needs: [] },
     ]);
@@ -112,6 +113,16 @@ describe('it is refused before anything changes', () => {
     expect(() => departures.planDeparture(worker!, 'removed')).toThrow(obstacle);
   });
 
+  test('when it could not join again; for good it may go, and one that the cluster never knew is not made either', () => {
+    const obstacle = new LabwrightError('LW6035', { what: 'the file has another version' });
+    const joinObstacles = new Map([['node111', obstacle]]);
+    const departures = planDepartures({ cluster: facts, drainObstacles: none, joinObstacles });
+    expect(() => departures.planDeparture(worker!, 'made-anew')).toThrow(obstacle);
+    expect(departures.planDeparture(worker!, 'removed')).toHaveLength(2);
+    const unknown = planDepartures({ cluster: { ...facts, nodes: [] }, drainObstacles: none, joinObstacles });
+    expect(() => unknown.planDeparture({ ...worker!, runs: false }, 'made-anew')).toThrow(obstacle);
+  });
+
   test('when the node is somebody else’s, or nobody can say what it is', () => {
     const foreign = { ...facts, nodes: facts.nodes.map((node) => makeNode(worker!, { name: node.name, ours: false })) };
     expect(() => leaving(foreign).planDeparture(worker!, 'removed')).toThrow(
@@ -126,7 +137,7 @@ describe('it is refused before anything changes', () => {
       asOf: 0,
     } as const;
     expect(() =>
-      planDepartures({ cluster: silent, drainObstacles: new Map() }).planDeparture(worker!, 'removed'),
+      planDepartures({ cluster: silent, drainObstacles: none, joinObstacles: none }).planDeparture(worker!, 'removed'),
     ).toThrow(expect.objectContaining({ code: 'LW6001' }));
   });
 });

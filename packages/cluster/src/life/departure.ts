@@ -11,6 +11,8 @@ export interface DepartureFacts {
   readonly cluster: ClusterFacts;
   /** By node: why it cannot be drained. Nodes that can are not in it. */
   readonly drainObstacles: ReadonlyMap<string, LabwrightError>;
+  /** By machine: why it could not join again if it were made anew. Machines that could are not in it. */
+  readonly joinObstacles: ReadonlyMap<string, LabwrightError>;
 }
 
 export interface Leaving {
@@ -27,7 +29,7 @@ export interface Departures {
   /**
    * The steps before a machine goes for good ('removed') or is made anew under its name ('made-anew'), in order; none when
    * the cluster does not know it. Throws LW6033 when etcd would be lost, LW6007 when it cannot be drained, LW6004 for a
-   * node that is not ours, LW6001 when nobody can say what it is to the cluster.
+   * node that is not ours, LW6001 when nobody can say what it is to the cluster, LW6035 for one that could not join when made.
    */
   planDeparture(machine: Leaving, because: 'removed' | 'made-anew'): readonly Step[];
   /**
@@ -52,11 +54,13 @@ export const membershipQueue = 'cluster/voters';
  * One after the other: a removal is judged as if those before it in the plan were done, and its steps wait for them. It
  * lasts for one plan.
  */
-export function planDepartures({ cluster, drainObstacles }: DepartureFacts): Departures {
+export function planDepartures({ cluster, drainObstacles, joinObstacles }: DepartureFacts): Departures {
   let members: readonly EtcdMemberFacts[] | undefined = cluster.kind === 'answers' ? cluster.members : undefined;
   let before: readonly string[] = [];
   return {
     planDeparture: (machine, because) => {
+      const lasting = because === 'made-anew' ? joinObstacles.get(machine.name) : undefined;
+      if (lasting !== undefined) throw lasting;
       const known = findInCluster(cluster, machine.name);
       if (known === undefined) return [];
       const { node, member } = known;

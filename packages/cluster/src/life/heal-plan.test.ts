@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { kubernetesVersion } from '@labwright/core/addresses/kubernetes-version';
 import { hostName, vmId, type HostName } from '@labwright/core/addresses/names';
 import type { Blueprint, MachineBlueprint } from '@labwright/core/blueprint/blueprint';
 import type { MachineCondition } from '@labwright/core/facts/machines';
@@ -114,6 +115,23 @@ describe('a machine', () => {
     const facts = makeFacts(blueprint, { node101: died, node111: lostDisk });
     const cluster = { kind: 'silent', why: 'no answer', disks: [], asOf: 0 } as const;
     expect(brief(planHealing(blueprint, { ...facts, cluster }))).toEqual(['start node101', 'wait node111']);
+  });
+
+  test('nothing is made anew that could not join with the version of the file, and starting goes on', () => {
+    const version = kubernetesVersion('1.20.3');
+    const facts = makeFacts(blueprint, { node102: died, node111: lostDisk }, { version });
+    const decisions = planHealing(blueprint, facts);
+    expect(brief(decisions)).toEqual(['start node102', 'wait node111']);
+    expect(decisions[1]).toMatchObject({
+      why: 'the disk of node111 is gone, and node111 would join with Kubernetes 1.20.3 of the lab file, and the control planes run 1.20.2',
+      fix: expect.arrayContaining([expect.stringContaining('kubernetes.version: 1.20.2')]),
+    });
+    const [, node102] = blueprint.machines;
+    expect(
+      planReplacement(node102!, makeFacts(blueprint, { node102: off }, { version }), { hostIsOff: true }),
+    ).toMatchObject({
+      kind: 'wait',
+    });
   });
 
   test('the last voter is never made anew', () => {

@@ -1,9 +1,11 @@
 // What heals: from how each machine and its VM are to what is done about it. Pure; decides, and leaves the steps to others.
+import type { KubernetesVersion } from '@labwright/core/addresses/kubernetes-version';
 import type { HostName } from '@labwright/core/addresses/names';
 import type { Blueprint, MachineBlueprint } from '@labwright/core/blueprint/blueprint';
 import type { ClusterFacts, NodeFacts } from '@labwright/core/facts/cluster';
 import type { MachineCondition, MachineConditions } from '@labwright/core/facts/machines';
 import { judgeChange } from '../etcd/quorum.ts';
+import { findJoinObstacle } from '../formation/join-version.ts';
 
 /*
  *   the VM            its disk     heal: restart      heal: replace
@@ -14,13 +16,16 @@ import { judgeChange } from '../etcd/quorum.ts';
  *   its host is off   -            waits              the pool's next identity, one machine at a time
  *   its host is silent  -          waits: nothing says that it does not run there any more
  *
- * A machine of the cluster is made anew only while the cluster answers, with etcd's leave, and never the last voter.
+ * A machine of the cluster is made anew only while the cluster answers, when it can join with the lab file's version, with etcd's
+ * leave, and never the last voter.
  */
 
 export interface HealFacts {
   readonly conditions: MachineConditions;
   /** Absent for a lab without Kubernetes. */
   readonly cluster?: ClusterFacts;
+  /** Of the lab file: what a machine of the cluster gets when it is made anew. */
+  readonly version?: KubernetesVersion;
   /** The identity that would stand in for a machine; without an entry its pool has none left. */
   readonly spares: ReadonlyMap<HostName, MachineBlueprint>;
 }
@@ -125,7 +130,11 @@ function decideUnreachable(
 }
 
 /** Why a machine of the cluster cannot be made anew now, after the reason why it should. */
-function findObstacle(machine: MachineBlueprint, { cluster }: HealFacts, why: string): HealDecision | undefined {
+function findObstacle(
+  machine: MachineBlueprint,
+  { cluster, version }: HealFacts,
+  why: string,
+): HealDecision | undefined {
   if (machine.role === undefined || cluster === undefined) return undefined;
   if (cluster.kind === 'silent') {
     const isFirst = machine.role === 'control-plane';
@@ -140,6 +149,8 @@ function findObstacle(machine: MachineBlueprint, { cluster }: HealFacts, why: st
       `kubectl delete node ${machine.name}   if nobody needs it`,
     ]);
   }
+  const skew = version === undefined ? undefined : findJoinObstacle(version, machine, cluster);
+  if (skew !== undefined) return wait(machine, `${why}, and ${skew.message}`, skew.fix);
   if (machine.role === 'worker') return undefined;
   if (cluster.members === undefined) {
     return wait(machine, `${why}, and no member of etcd says who is in it`, ['labwright cluster status']);

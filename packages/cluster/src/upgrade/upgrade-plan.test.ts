@@ -149,6 +149,11 @@ describe('refused before anything changes', () => {
     expect(refusal(blueprint, makeFacts({ cluster: makeClusterFacts(blueprint, { nodes: unready }) })).why).toBe(
       'node103 is not in it; node111 is not in it; node112 is not in it; node102 is not Ready: disk pressure',
     );
+    expect(refusal(blueprint, makeFacts({ cluster: makeClusterFacts(blueprint, { nodes: unready }) })).fix).toEqual([
+      'kubernetes.version: 1.20.2, then labwright up, which brings in and mends what it can; raise it again after that',
+      'or take what is new out of the file again (pools.control.count, pools.workers.count)',
+      'labwright cluster status',
+    ]);
     const obstacle = new LabwrightError('LW6007', { what: 'a budget blocks' });
     expect(refusal(blueprint, makeFacts({ drainObstacles: new Map([['node112', obstacle]]) }))).toBe(obstacle);
     const members = blueprint.machines.slice(0, 3).map((machine, at) => makeEtcdMember(machine, { healthy: at !== 2 }));
@@ -157,6 +162,26 @@ describe('refused before anything changes', () => {
       refusal(blueprint, makeFacts({ cluster: { kind: 'silent', why: 'no answer', disks: [], asOf: 0 } })).code,
     ).toBe('LW6001');
   });
+});
+
+test('an upgrade under way goes on without a machine that can only join after it, and not with one that is not well', () => {
+  const begun = { controlPlanes: new Map(controlNames.map((name, at) => [name, at === 0 ? wanted : old])) };
+  const nodes = blueprint.machines.slice(0, 4).map((machine) => makeNode(machine));
+  const { steps, notes } = planUpgrade(
+    blueprint,
+    makeFacts({ ...begun, cluster: makeClusterFacts(blueprint, { nodes }) }),
+  );
+  expect(steps.filter(({ kind }) => kind === 'cluster.upgrade')).toHaveLength(4);
+  expect(notes).toEqual(['node112 is not in the cluster and joins afterwards: labwright up']);
+  const unready = [...nodes, makeNode(blueprint.machines[4]!, { ready: 'unknown' })];
+  expect(() =>
+    planUpgrade(blueprint, makeFacts({ ...begun, cluster: makeClusterFacts(blueprint, { nodes: unready }) })),
+  ).toThrow(
+    expect.objectContaining({
+      code: 'LW6035',
+      fix: expect.arrayContaining([expect.stringContaining('destroy node112')]),
+    }),
+  );
 });
 
 test('a model of the upgrade, killed after any machine and planned again, ends with every machine at the version and apply run once', () => {

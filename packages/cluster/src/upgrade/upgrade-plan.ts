@@ -75,14 +75,15 @@ export function planUpgrade(blueprint: Blueprint, facts: UpgradeFacts): AreaPlan
   if (need === undefined)
     return { steps: [], problems: [], notes: [`every machine runs Kubernetes ${cluster.version}`] };
   assertSkew(need, facts.cluster, facts);
-  assertReady(blueprint, facts.cluster);
+  const missing = assertReady(blueprint, facts.cluster, facts);
   const behind = blueprint.machines.filter((machine) => need.machines.includes(machine.name));
   for (const { name } of behind) {
     const obstacle = facts.drainObstacles.get(name);
     if (obstacle !== undefined) throw obstacle;
     assertAllowed(name, judgeMember({ members: facts.cluster.members ?? [] }, name, 'pause'));
   }
-  return { steps: planSteps(behind, need, facts), problems: [], notes: [] };
+  const notes = missing.map((name) => `${name} is not in the cluster and joins afterwards: labwright up`);
+  return { steps: planSteps(behind, need, facts), problems: [], notes };
 }
 
 function planSteps(behind: readonly MachineBlueprint[], { to }: UpgradeNeed, facts: UpgradeFacts): readonly Step[] {
@@ -179,18 +180,43 @@ function assertSkew(
   }
 }
 
-function assertReady(blueprint: Blueprint, cluster: Extract<ClusterFacts, { kind: 'answers' }>): void {
+/**
+ * An upgrade that is under way goes on without machines that are not in the cluster, and gives their names: they can only join
+ * when it is done.
+ */
+function assertReady(
+  blueprint: Blueprint,
+  cluster: Extract<ClusterFacts, { kind: 'answers' }>,
+  { controlPlanes }: UpgradeFacts,
+): readonly string[] {
+  const to = blueprint.cluster?.version ?? cluster.version;
   const nodes = new Map<string, NodeFacts>(cluster.nodes.map((node) => [node.name, node]));
   const members = blueprint.machines.filter(({ role }) => role !== undefined);
-  const missing = members.filter(({ name }) => !nodes.has(name)).map(({ name }) => `${name} is not in it`);
-  const unready = cluster.nodes
-    .filter(({ ready, ours }) => ours && ready !== 'ready')
-    .map(({ name, why }) => `${name} is not Ready${why === undefined ? '' : `: ${why}`}`);
-  if (missing.length + unready.length === 0) return;
-  throw refuse('not every machine of the cluster is well', [...missing, ...unready].join('; '), [
-    'labwright up   mends what it can',
-    'labwright cluster status',
-  ]);
+  const isUnderWay = [cluster.version, ...controlPlanes.values()].includes(to);
+  const missing = members.filter(({ name }) => !nodes.has(name));
+  const unready = cluster.nodes.filter(({ ready, ours }) => ours && ready !== 'ready');
+  if (unready.length === 0 && (isUnderWay || missing.length === 0)) return missing.map(({ name }) => name);
+  const why = [
+    ...missing.map(({ name }) => `${name} is not in it`),
+    ...unready.map(({ name, why: words }) => `${name} is not Ready${words === undefined ? '' : `: ${words}`}`),
+  ];
+  const lost = unready[0]?.name;
+  const fix = isUnderWay
+    ? [
+        'labwright up   starts what has stopped',
+        ...(lost === undefined ? [] : [`labwright destroy ${lost}   if it is lost; the upgrade goes on without it`]),
+      ]
+    : [
+        // With the new version nothing joins before the upgrade, and without what is missing there is none: one edit has to wait.
+        `kubernetes.version: ${cluster.version}, then labwright up, which brings in and mends what it can; raise it again after that`,
+        ...(missing.length === 0 ? [] : [`or take what is new out of the file again (${formatPools(missing)})`]),
+      ];
+  throw refuse('not every machine of the cluster is well', why.join('; '), [...fix, 'labwright cluster status']);
+}
+
+/** "pools.workers.count" */
+function formatPools(machines: readonly MachineBlueprint[]): string {
+  return [...new Set(machines.map(({ pool }) => `pools.${pool}.count`))].join(', ');
 }
 
 function isAt(wanted: KubernetesVersion, machine: MachineBlueprint, node: NodeFacts, facts: UpgradeFacts): boolean {

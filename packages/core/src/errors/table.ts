@@ -78,7 +78,7 @@ export const errorTable = {
   LW6032: row('refused', 'etcd refused a call'),
   LW6033: row('refused', 'a change would cost etcd its quorum'),
   LW6034: row('refused', 'a snapshot of etcd does not verify'),
-  LW6035: row('refused', 'the cluster cannot be upgraded like that'),
+  LW6035: row('refused', 'the cluster cannot be upgraded or added to like that'),
   LW6036: row('refused', 'work on a machine of the cluster failed'),
   LW7001: row('environment', 'no helm was found that serves this cluster'),
   LW7002: row('unreachable', 'a chart could not be fetched'),

@@ -4,7 +4,7 @@ import type { Ipv4 } from '@labwright/core/addresses/ipv4';
 import type { HostName } from '@labwright/core/addresses/names';
 import type { Blueprint, ClusterBlueprint, MachineBlueprint } from '@labwright/core/blueprint/blueprint';
 import { controlPlanesOf, type ClusterDns } from '@labwright/cluster/formation/kubeadm-jobs';
-import { planCluster } from '@labwright/cluster/formation/cluster-plan';
+import { planCluster, type ClusterPlanInput } from '@labwright/cluster/formation/cluster-plan';
 import { fetchCertificates, listAuthorities } from '@labwright/cluster/formation/certificates';
 import { makeFormationExecutors } from '@labwright/cluster/formation/executors';
 import { keepLogin } from '@labwright/cluster/formation/login-keeper';
@@ -26,7 +26,6 @@ import type { ClusterFacts } from '@labwright/core/facts/cluster';
 import type { HypervisorFacts } from '@labwright/core/facts/hypervisors';
 import type { MachineReport } from '@labwright/core/facts/machines';
 import type { AreaPlan } from '@labwright/core/plan/plan';
-import type { Step } from '@labwright/core/plan/step';
 import type { Clock } from '@labwright/core/ports/clock';
 import type { Log } from '@labwright/core/ports/log';
 import type { Random } from '@labwright/core/ports/random';
@@ -61,6 +60,8 @@ export interface ClusterView {
   readonly keys: { readonly kind: 'usable' } | { readonly kind: 'unusable'; readonly error: ErrorJson };
 }
 
+export type PlannedMachines = Pick<ClusterPlanInput, 'others' | 'absent'>;
+
 export interface ClusterArea {
   /** Takes up what a running cluster needs of this process: the resolver of its pods, where it is ours. */
   attend(): Promise<void>;
@@ -68,7 +69,7 @@ export interface ClusterArea {
   /** Never throws for keys that cannot be used: the view says so. */
   observe(hypervisors: HypervisorFacts, signal: AbortSignal): Promise<ClusterView>;
   /** By the blueprint as it holds with replacements. */
-  plan(view: ClusterView, others: readonly Step[], blueprint: Blueprint): AreaPlan;
+  plan(view: ClusterView, machines: PlannedMachines, blueprint: Blueprint): AreaPlan;
   /** For what else is done to the cluster and its machines. */
   readonly reach: ClusterReach;
   status(hypervisors: HypervisorFacts, signal: AbortSignal): Promise<ClusterStatus>;
@@ -133,7 +134,7 @@ export function makeClusterArea(options: ClusterAreaOptions): ClusterArea {
       log,
     }),
     observe,
-    plan: ({ facts, keys }, others, effective) => planCluster(effective, { facts, keys, others }),
+    plan: ({ facts, keys }, planned, effective) => planCluster(effective, { facts, keys, ...planned }),
     reach: { vault, openShell, connect, connectLasting: async (pki) => await login.connectLasting(pki) },
     status: async (hypervisors, signal) => formatStatus(options, (await observe(hypervisors, signal)).facts),
     makeLogin: async (signal) => {

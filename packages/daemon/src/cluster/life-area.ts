@@ -10,6 +10,7 @@ import type { AreaPlan } from '@labwright/core/plan/plan';
 import type { Clock } from '@labwright/core/ports/clock';
 import type { EtcdGroup } from '@labwright/cluster/etcd/etcd-group';
 import { fetchCertificates, type CertificateExpiry } from '@labwright/cluster/formation/certificates';
+import { findJoinObstacles } from '@labwright/cluster/formation/join-version';
 import { makeRenewalExecutor, planRenewals } from '@labwright/cluster/life/certificate-renewal';
 import { planDepartures, type Departures } from '@labwright/cluster/life/departure';
 import { makeNodeExecutors } from '@labwright/cluster/life/node-executors';
@@ -29,6 +30,7 @@ import {
 } from '@labwright/cluster/upgrade/upgrade-plan';
 import type { ClusterConnection } from '@labwright/drivers/kubernetes/connection';
 import { drainBlockedError, preflightDrain } from '@labwright/drivers/kubernetes/drain';
+import { allMachines } from '@labwright/machines/replacements';
 import type { ClusterReach } from './cluster-area.ts';
 import { openEtcd } from './etcd-access.ts';
 
@@ -106,7 +108,8 @@ export function makeLifeArea(options: LifeAreaOptions): LifeArea {
     ]),
     openDepartures: async (facts, leaving, signal) => {
       const drainObstacles = await findDrainObstacles(connect, facts, leaving, signal);
-      return planDepartures({ cluster: facts, drainObstacles });
+      const joinObstacles = findJoinObstacles(cluster.version, allMachines(blueprint), facts);
+      return planDepartures({ cluster: facts, drainObstacles, joinObstacles });
     },
     planUpgrade: async (effective, facts, signal) => {
       const known = await upgradeFacts(facts, signal);

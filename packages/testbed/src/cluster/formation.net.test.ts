@@ -16,6 +16,7 @@ import { makeBlueprint, cluster as sample, lab } from '@labwright/cluster/format
 import type { OpenShell, ShellCall } from '@labwright/cluster/formation/shell';
 import type { ClusterPki } from '@labwright/cluster/pki/pki';
 import { openPkiVault, type PkiVault } from '@labwright/cluster/pki/pki-vault';
+import { kubernetesVersion } from '@labwright/core/addresses/kubernetes-version';
 import { ipv4 } from '@labwright/core/addresses/ipv4';
 import { hostName } from '@labwright/core/addresses/names';
 import type { ClusterFacts } from '@labwright/core/facts/cluster';
@@ -162,6 +163,16 @@ describe.skipIf(found.kind === 'missing')('a cluster', () => {
     expect(await listTokens()).toEqual([]);
     // Its kubelet makes the node, and nobody before it.
     expect(await getFresh()).toBeUndefined();
+  });
+
+  test('a machine of another version than the control planes does not join, and leaves no token', async () => {
+    const cluster = { ...options.cluster, version: kubernetesVersion('1.20.3') };
+    const executor = makeFormationExecutors({ ...options, cluster }).get('cluster.join');
+    await expect(executor?.run({ name: 'node103' }, quiet)).rejects.toMatchObject({
+      code: 'LW6035',
+      where: { machine: 'node103' },
+    });
+    expect(await listTokens()).toEqual([]);
   });
 
   test('a join that fails says where it stopped, with the last lines of the kubelet, and leaves no token', async () => {

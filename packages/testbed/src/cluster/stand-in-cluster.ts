@@ -14,7 +14,7 @@ import type { HypervisorFacts, VmFacts } from '@labwright/core/facts/hypervisors
 import type { MachineCondition } from '@labwright/core/facts/machines';
 import { ensureVoterAdded, fetchEtcdGroup } from '@labwright/cluster/etcd/etcd-group';
 import { makeClusterBlueprint } from '@labwright/cluster/life/sample-cluster.test-data';
-import { makeMember } from '@labwright/cluster/sample-lab.test-data';
+import { makeMember, makeSampleCluster } from '@labwright/cluster/sample-lab.test-data';
 import { labLabel, labLabelValue } from '@labwright/cluster/formation/marks';
 import { connectCluster, type ClusterConnection } from '@labwright/drivers/kubernetes/connection';
 import { getNode, isNodeReady, listNodes } from '@labwright/drivers/kubernetes/nodes';
@@ -62,7 +62,7 @@ export function makeStandInFile(controlPlanes: number, spares: number): Blueprin
   const host = { address: ipv4('10.1.0.11'), cores: 1000, memoryMiB: 1_000_000, maintenance: false };
   const following = Array.from({ length: spares }, (_, at) => makeMember(101 + controlPlanes + at, 'control-plane'));
   const hosts = ['pve1', 'pve2', 'pve3'].map((name) => ({ ...host, name: hostName(name) }));
-  return { ...makeClusterBlueprint(controlPlanes, 0), hosts, spares: following };
+  return { ...makeClusterBlueprint(controlPlanes, 0), cluster: makeSampleCluster('1.20.2'), hosts, spares: following };
 }
 
 const names = ['kube.test'];

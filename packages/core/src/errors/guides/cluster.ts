@@ -132,9 +132,10 @@ export const clusterGuide: Readonly<Record<Extract<ErrorCode, `LW6${string}`>, E
   },
   LW6035: {
     meaning:
-      'Kubernetes is upgraded one minor version at a time, never downwards, with every node Ready and every drain possible. Something of that does not hold, and it was found before anything was changed.',
+      'Kubernetes is upgraded one minor version at a time, never downwards, with every node Ready and every drain possible. Something of that does not hold, and it was found before anything was changed. A machine that is made or made anew gets the version of the lab file, and joins only while the control planes run that one.',
     advice: [
       'The message names the reason and the version or the object to change.',
+      'When version and number of machines were raised in one edit, take one of them back: either first the machines and then the version, or the other way round.',
       '`labwright cluster upgrade` goes on from where it is when the reason is gone.',
     ],
   },
