@@ -1,22 +1,12 @@
-// The images that the machines of this lab boot, by what each of them is, and what cluster machines fetch later: made one after the
-// other in the background. A client that comes too early is told to come again.
-import { stat } from 'node:fs/promises';
+// The images that the machines of this lab boot: what they are called, what their kernels are told, and how they are made.
 import { isRehearsal } from '@labwright/core/addresses/names';
 import type { Blueprint, ClusterRole, MachineBlueprint } from '@labwright/core/blueprint/blueprint';
-import type { Log } from '@labwright/core/ports/log';
 import { ensureDebianImage, type DebianImage } from '@labwright/images/debian/debian-image';
 import type { BuildContext } from '@labwright/images/debian-root';
-import { isKubernetesBinary } from '@labwright/images/kubernetes/binaries';
-import { ImageStore } from '@labwright/images/kubernetes/image-store';
 import { nodeKernelArguments } from '@labwright/images/kubernetes/kernel-arguments';
 import { ensureNodeImage } from '@labwright/images/kubernetes/node-image';
 import { ensureKubernetesRelease, type KubernetesRelease } from '@labwright/images/kubernetes/release';
-import type { BootArtifacts, BootImage, BootImages } from '@labwright/netboot/boot-network';
-
-export interface LabImages {
-  readonly images: BootImages;
-  readonly artifacts: BootArtifacts;
-}
+import type { BootImage } from '@labwright/netboot/boot-network';
 
 const roles: readonly ClusterRole[] = ['control-plane', 'worker'];
 
@@ -79,34 +69,4 @@ export async function ensureLabImages(
   }
   const plain = [...wanted].find(([, machine]) => machine.role === undefined)?.[0];
   if (plain !== undefined) await make(plain, ensureDebianImage(context));
-}
-
-/** `signal` of the context ends the building. */
-export async function openLabImages(
-  blueprint: Pick<Blueprint, 'machines' | 'cluster'>,
-  context: BuildContext,
-  log: Log,
-): Promise<LabImages> {
-  const ready = new Map<string, BootImage>();
-  const releases = new Map<string, KubernetesRelease>();
-  const store = await ImageStore.open(context.cacheDir);
-  ensureLabImages(blueprint, context, {
-    onImage: (name, image) => ready.set(name, image),
-    onRelease: (release) => releases.set(release.version, release),
-  }).catch((error: unknown) => {
-    if (!context.signal.aborted) log.error('the images of the machines could not be made', { error: String(error) });
-  });
-  return {
-    images: { get: async (name) => ready.get(name) },
-    artifacts: {
-      findManifest: async (name) => await store.findManifest(name),
-      findBlob: async (digest) => await store.findBlob(digest),
-      findProgram: async (version, name) => {
-        const release = releases.get(version);
-        if (release === undefined || !isKubernetesBinary(name)) return undefined;
-        const path = release.binaries[name];
-        return { path, size: (await stat(path)).size, sha256: release.sums[name] };
-      },
-    },
-  };
 }

@@ -1,12 +1,13 @@
 import { kubernetesVersion } from '@labwright/core/addresses/kubernetes-version';
 import type { Blueprint, ClusterBlueprint, MachineBlueprint } from '@labwright/core/blueprint/blueprint';
+import { LabwrightError } from '@labwright/core/errors/error';
 import type { ClusterFacts } from '@labwright/core/facts/cluster';
 import { planCluster } from '@labwright/cluster/formation/cluster-plan';
 import { findJoinObstacles } from '@labwright/cluster/formation/join-version';
 import { planDepartures } from '@labwright/cluster/life/departure';
 import type { ProxmoxConnection } from '@labwright/drivers/proxmox/connection';
 import { makeBlueprint, makeHypervisors, makeMachine, makeVm } from '@labwright/machines/sample-lab.test-data';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { ClusterView, PlannedMachines } from './cluster/cluster-area.ts';
 import { planAreas, type LabPlannerOptions } from './lab-planner.ts';
 
@@ -88,5 +89,52 @@ test('a machine of the cluster is not rebuilt with a version that could not join
   const planner = plannerOf(answers(machines, '1.20.2'));
   await expect(planAreas({ kind: 'rebuild', machine: 'node102' }, hypervisors, planner, signal)).rejects.toMatchObject({
     code: 'LW6035',
+  });
+});
+
+describe('a version that no source has', () => {
+  const noSource = new LabwrightError('LW4003', { what: 'no source has Kubernetes 1.20.3', fix: ['name a mirror'] });
+  const asked: string[] = [];
+  const images: LabPlannerOptions['images'] = {
+    findObstacle: async ({ role }) => {
+      asked.push(role ?? 'none');
+      return noSource;
+    },
+  };
+  const silent: ClusterFacts = { kind: 'silent', why: 'this lab never had a cluster', disks: [], asOf: 0 };
+
+  test('is a problem of every machine that would be made with it, and nothing of the cluster is begun', async () => {
+    const plans = await planAreas(
+      { kind: 'up' },
+      makeHypervisors(blueprint, []),
+      { ...plannerOf(silent), images },
+      signal,
+    );
+    expect(plans.flatMap(({ steps }) => steps)).toEqual([]);
+    expect(plans.flatMap(({ problems }) => problems)).toMatchObject([
+      {
+        code: 'LW4003',
+        where: { machine: 'node101' },
+        what: 'node101 is left as it is: no source has Kubernetes 1.20.3',
+      },
+      { code: 'LW4003', where: { machine: 'node102' }, fix: ['name a mirror'] },
+    ]);
+  });
+
+  test('is of no concern to machines that are there, and not asked for', async () => {
+    asked.length = 0;
+    const hypervisors = makeHypervisors(blueprint, [makeVm(101, { status: 'stopped' }), makeVm(102)]);
+    const planner = { ...plannerOf(answers(machines, '1.20.3')), images };
+    const plans = await planAreas({ kind: 'up' }, hypervisors, planner, signal);
+    expect(plans.flatMap(({ steps }) => steps.map(({ id }) => id))).toContain('vm.start node101');
+    expect(plans.flatMap(({ problems }) => problems)).toEqual([]);
+    expect(asked).toEqual([]);
+  });
+
+  test('ends a rebuild before the machine is drained', async () => {
+    const hypervisors = makeHypervisors(blueprint, [makeVm(101), makeVm(102)]);
+    const planner = { ...plannerOf(answers(machines, '1.20.3')), images };
+    const rebuild = planAreas({ kind: 'rebuild', machine: 'node102' }, hypervisors, planner, signal);
+    await expect(rebuild).rejects.toMatchObject({ code: 'LW4003' });
   });
 });

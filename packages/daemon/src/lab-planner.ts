@@ -14,13 +14,14 @@ import type { ProxmoxConnection } from '@labwright/drivers/proxmox/connection';
 import { inParallel } from '@labwright/drivers/proxmox/parallel';
 import { fetchVmCondition } from '@labwright/drivers/proxmox/vm-condition';
 import { planIntent, type MachineIntent } from '@labwright/machines/intent-plan';
-import { findLeftovers, nobodyElse } from '@labwright/machines/machine-plan';
+import { findLeftovers, nobodyElse, type DepartureGuard } from '@labwright/machines/machine-plan';
 import { findOwnVm } from '@labwright/machines/own-vm';
-import { findSpare, withReplacements } from '@labwright/machines/replacements';
+import { allMachines, findSpare, withReplacements } from '@labwright/machines/replacements';
 import { orderAfterRouter } from '@labwright/network/router/router-steps';
 import type { ClusterArea, ClusterView, PlannedMachines } from './cluster/cluster-area.ts';
 import { keepHealing, planHealingSteps } from './cluster/healing-plan.ts';
 import type { LifeArea } from './cluster/life-area.ts';
+import type { LabImages } from './lab-images.ts';
 import type { RouterArea } from './router/router-area.ts';
 import type { ServicesArea } from './services/services-area.ts';
 
@@ -33,6 +34,8 @@ export interface LabPlannerOptions {
   readonly services: Pick<ServicesArea, 'plan'>;
   /** Absent for a lab without one, or without a login for it. */
   readonly router?: Pick<RouterArea, 'plan'>;
+  /** Absent where machines are not booted: then nobody knows of images. */
+  readonly images?: Pick<LabImages, 'findObstacle'>;
   readonly currentReports: () => readonly MachineReport[];
 }
 
@@ -109,8 +112,9 @@ async function planMachinesAndCluster(intent: MachineIntent, world: World): Prom
     return [machines, ...(await services.plan({ hypervisors, others: machines.steps }, signal))];
   }
   const view = await cluster.area.observe(hypervisors, signal);
-  const guard = await cluster.life.openDepartures(view.facts, listLeaving(intent, world), signal);
-  const machines = planIntent(intent, blueprint, facts, guard);
+  const openGuard = async (): Promise<DepartureGuard> =>
+    await cluster.life.openDepartures(view.facts, listLeaving(intent, world), signal);
+  const machines = await planWithImages(world, openGuard, (guard) => planIntent(intent, blueprint, facts, guard));
   if (intent.kind !== 'up') return [machines];
   const note = await cluster.life.findUpgradeNote(blueprint, view.facts, signal);
   const due: AreaPlan = { steps: [], problems: [], notes: note === undefined ? [] : [note] };
@@ -163,15 +167,54 @@ async function planDecisions(
 ): Promise<readonly AreaPlan[]> {
   const { blueprint, hypervisors, cluster, signal } = world;
   const remade = decisions.flatMap((each) => (each.kind === 'new-disk' ? [String(each.machine.name)] : []));
-  const guard =
+  const openGuard = async (): Promise<DepartureGuard> =>
     cluster === undefined || view === undefined
       ? nobodyElse
       : await cluster.life.openDepartures(view.facts, remade, signal);
-  const healing = planHealingSteps(blueprint, decisions, { hypervisors, guard });
+  const healing = await planWithImages(world, openGuard, (guard) =>
+    planHealingSteps(blueprint, decisions, { hypervisors, guard }),
+  );
   if (cluster === undefined || view === undefined) return [healing];
   const running = new Set(hypervisors.vms.flatMap(({ name, status }) => (status === 'running' ? [name] : [])));
   const planned = plannedMachines(healing.blueprint, healing.steps, hypervisors);
   return [healing, keepHealing(cluster.area.plan(view, planned, healing.blueprint), healing, running)];
+}
+
+/** What they make a machine with. */
+const makingKinds = new Set(['vm.create', 'vm.wipe', 'vm.redisk']);
+
+/**
+ * A machine whose image is not to be had would be made and never answer: planned once more, it is refused. Only for machines that
+ * are made is that asked, because the answer may take seconds. A guard lasts for one plan.
+ */
+async function planWithImages<Made extends AreaPlan>(
+  { blueprint, images, signal }: World,
+  openGuard: () => Promise<DepartureGuard>,
+  plan: (guard: DepartureGuard) => Made,
+): Promise<Made> {
+  const planned = plan(await openGuard());
+  const obstacles = new Map<string, LabwrightError>();
+  for (const { target } of planned.steps.filter(({ kind }) => makingKinds.has(kind))) {
+    const machine = allMachines(blueprint).find(({ name }) => name === target);
+    const obstacle = machine && (await images?.findObstacle(machine, signal));
+    if (obstacle !== undefined) obstacles.set(target, withoutImage(target, obstacle));
+  }
+  if (obstacles.size === 0) return planned;
+  const guard = await openGuard();
+  return plan({
+    planDeparture: (machine, because) => {
+      const obstacle = because === 'made-anew' ? obstacles.get(machine.name) : undefined;
+      if (obstacle !== undefined) throw obstacle;
+      return guard.planDeparture(machine, because);
+    },
+  });
+}
+
+/** The error is of what all such machines boot; the problem is this machine's. */
+function withoutImage(machine: string, cause: LabwrightError): LabwrightError {
+  const json = cause.toJSON();
+  const where = { ...json.where, machine };
+  return LabwrightError.fromJSON({ ...json, what: `${machine} is left as it is: ${json.what}`, where });
 }
 
 /** For the cluster's planner: a machine that could not be planned, or that healing leaves to `up`, is not there to join. */

@@ -18,6 +18,7 @@ import { allMachines, withReplacements } from '@labwright/machines/replacements'
 import type { ClusterArea } from './cluster/cluster-area.ts';
 import type { LifeArea } from './cluster/life-area.ts';
 import type { EventBus } from './event-bus.ts';
+import type { LabImages } from './lab-images.ts';
 import { planAreas, type LabPlannerOptions } from './lab-planner.ts';
 import type { RouterArea } from './router/router-area.ts';
 import { makeRunTurns, type RunStarter } from './run-turns.ts';
@@ -35,6 +36,8 @@ export interface LabServiceOptions {
   /** Absent for a lab without a cluster. */
   readonly cluster?: { readonly area: ClusterArea; readonly life: LifeArea };
   readonly services: ServicesArea;
+  /** Absent where machines are not booted. */
+  readonly images?: Pick<LabImages, 'findObstacle'>;
   /** Absent for a lab without one, or without a login for it. */
   readonly router?: RouterArea;
   readonly clock: Clock;
@@ -70,7 +73,7 @@ export interface LabService {
 }
 
 export function makeLabService(options: LabServiceOptions): LabService {
-  const { blueprint, connection, store, bus, cluster, services, router } = options;
+  const { blueprint, connection, store, bus, cluster, services, images, router } = options;
   const vmIds = allMachines(blueprint).map((machine) => machine.vmId);
   const planner: LabPlannerOptions = {
     blueprint,
@@ -79,6 +82,7 @@ export function makeLabService(options: LabServiceOptions): LabService {
     currentReports: () => store.currentReports(),
     ...(cluster === undefined ? {} : { cluster }),
     ...(router === undefined ? {} : { router }),
+    ...(images === undefined ? {} : { images }),
   };
   const turns = makeRunTurns();
   let waits: readonly string[] = [];

@@ -5,12 +5,13 @@ import type { ProxmoxConnection } from '@labwright/drivers/proxmox/connection';
 import { fetchOwnVm } from '@labwright/drivers/proxmox/find-vm';
 import type { SshIdentity } from '@labwright/drivers/ssh/identity';
 import { ensureBootLoaders } from '@labwright/images/boot-loaders';
+import type { BuildContext } from '@labwright/images/debian-root';
 import type { PhoneHomeAnswer } from '@labwright/netboot/boot-network';
 import type { NetbootOptions } from '@labwright/netboot/netboot';
-import { openLabImages } from './boot-images.ts';
 import { renderMachineIgnition, type BootKnowledge } from './boot-knowledge.ts';
 import type { EventBus } from './event-bus.ts';
 import { makeKnownHostsWriter } from './known-hosts.ts';
+import type { LabImages } from './lab-images.ts';
 import { judgePhoneHome, parsePhoneHome } from './phone-home.ts';
 import type { ServeOptions } from './serve-options.ts';
 import type { Store } from './store/store.ts';
@@ -26,14 +27,19 @@ interface PhoneHomeWorld {
 export async function openNetbootOptions(
   options: ServeOptions,
   world: PhoneHomeWorld,
-  parts: { readonly bus: EventBus; readonly knowledge: BootKnowledge; readonly identity: SshIdentity },
+  parts: {
+    readonly bus: EventBus;
+    readonly knowledge: BootKnowledge;
+    readonly identity: SshIdentity;
+    readonly images: LabImages;
+  },
 ): Promise<NetbootOptions> {
-  const { blueprint, clock, random, log, cacheDirectory } = options;
+  const { blueprint, clock, random, log } = options;
   const { netboot, network, domain } = blueprint;
-  const onProgress = (message: string): void => log.info('image', { message });
-  const context = { cacheDir: cacheDirectory, signal: world.signal, onProgress };
   const keepKnownHosts = makeKnownHostsWriter(blueprint, world.store, options.stateDirectory);
   await keepKnownHosts();
+  parts.images.start();
+  const { images, artifacts } = parts.images;
   return {
     network: {
       address: netboot.address,
@@ -46,8 +52,9 @@ export async function openNetbootOptions(
       ...(netboot.dynamic === undefined ? {} : { dynamic: netboot.dynamic }),
     },
     directory: parts.knowledge,
-    ...(await openLabImages(blueprint, context, log)),
-    loaders: await ensureBootLoaders(context),
+    images,
+    artifacts,
+    loaders: await ensureBootLoaders(imageContext(options, world.signal)),
     renderIgnition: (machine, accept) => renderMachineIgnition(blueprint, parts.identity.publicKey, machine, accept),
     phoneHome: async (body, signature) => {
       const answer = await answerPhoneHome(body, signature, world);
@@ -59,6 +66,11 @@ export async function openNetbootOptions(
     log,
     emit: (event) => parts.bus.emit(event),
   };
+}
+
+/** Images are told of in the log. */
+export function imageContext({ cacheDirectory, log }: ServeOptions, signal: AbortSignal): BuildContext {
+  return { cacheDir: cacheDirectory, signal, onProgress: (message) => log.info('image', { message }) };
 }
 
 /** The machine's key is read from its configuration each time: it is the hypervisor that knows it, not our store. */

@@ -18,7 +18,8 @@ import { watchPower } from './exposures/power-watch.ts';
 import { openCluster, openExposures, openLife, openRouter, openServices } from './lab-areas.ts';
 import { makeLabService, type LabService } from './lab-service.ts';
 import { makeMachinePower } from './machine-power.ts';
-import { openNetbootOptions } from './netboot-options.ts';
+import { openLabImages } from './lab-images.ts';
+import { imageContext, openNetbootOptions } from './netboot-options.ts';
 import { makeReadyExecutor, type ReadinessOptions } from './readiness.ts';
 import type { RouterArea } from './router/router-area.ts';
 import type { ServeOptions } from './serve-options.ts';
@@ -77,10 +78,14 @@ export async function openLab(options: ServeOptions, bus: EventBus, signal: Abor
     });
     if (exposures !== undefined) closers.push(() => exposures.close());
     const services = openServices(options, { store, identity, signal: ended, ...(cluster && { cluster }) });
+    const images = options.boot
+      ? await openLabImages(blueprint, imageContext(options, ended), { log, clock })
+      : undefined;
     const service = makeLabService({
       blueprint,
       version: await readVersion(),
       services,
+      ...(images === undefined ? {} : { images }),
       ...(router === undefined ? {} : { router }),
       ...(cluster === undefined || life === undefined ? {} : { cluster: { area: cluster, life } }),
       connection,
@@ -109,12 +114,15 @@ export async function openLab(options: ServeOptions, bus: EventBus, signal: Abor
         ...(router?.executors ?? []),
       ]),
     });
-    if (options.boot) {
+    if (images !== undefined) {
       // Before the first packet is answered: a machine that is to be installed anew, as the mark on its VM says, would
       // otherwise boot what it has.
       await lookOnce(service, options, ended);
       const world = { blueprint, connection, store, clock, signal: ended };
-      const netboot = await startNetboot(await openNetbootOptions(options, world, { bus, knowledge, identity }), ended);
+      const netboot = await startNetboot(
+        await openNetbootOptions(options, world, { bus, knowledge, identity, images }),
+        ended,
+      );
       closers.push(() => netboot.close());
       cluster?.attend().catch((error: unknown) => {
         if (!ended.aborted) log.error('the resolver of the cluster does not run', { error: String(error) });

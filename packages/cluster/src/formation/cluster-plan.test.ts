@@ -110,6 +110,14 @@ describe('a new lab', () => {
     expect(needsOf(steps, 'cluster.ready node103')).toEqual(['cluster.join node103']);
   });
 
+  test('whose first control plane cannot be made is not formed, and one without a worker is formed without it', () => {
+    const absent = (name: string) =>
+      plan(three, { facts: silent(), absent: new Set([name]) }).steps.map(({ id }) => id);
+    expect(absent('node101')).toEqual([]);
+    expect(absent('node103')).not.toContain('cluster.join node103');
+    expect(absent('node103')).toContain('cluster.join node102');
+  });
+
   test('without usable keys nothing is formed, and the plan says why', () => {
     const error = new LabwrightError('LW1003', { what: 'there is no identity' }).toJSON();
     const made = plan(three, { facts: silent(), keys: { kind: 'unusable', error } });

@@ -32,7 +32,7 @@ const formId = stepId('cluster.form', 'cluster');
 /** Nothing for a blueprint without a cluster. */
 export function planCluster(blueprint: Blueprint, input: ClusterPlanInput): AreaPlan {
   const { cluster, machines } = blueprint;
-  const members = machines.filter((machine) => machine.role !== undefined);
+  const members = machines.filter(({ name, role }) => role !== undefined && input.absent?.has(name) !== true);
   if (cluster === undefined || members.length === 0) return { steps: [], problems: [], notes: [] };
   const world = { blueprint, input, members, disks: disksOf(input, members) };
   const draft = input.facts.kind === 'silent' ? planSilent(world) : planAnswering(world, input.facts);
@@ -69,6 +69,10 @@ function planSilent(world: World): AreaPlan {
   if (foreign.length > 0) return { steps: [], problems: foreign.map(foreignMachine), notes: [] };
   const controlPlanes = members.filter((machine) => machine.role === 'control-plane');
   const known = controlPlanes.filter((machine) => diskOf(world, machine) === 'member');
+  // It is formed on the first of the file, which may have to hold its endpoint, and on no other.
+  const isFirstHere =
+    controlPlanes[0]?.name === world.blueprint.machines.find(({ role }) => role === 'control-plane')?.name;
+  if (known.length === 0 && !isFirstHere) return stepsOnly([]);
   const start = known.length > 0 ? planAnswer(world, known) : planForm(world, controlPlanes);
   const formed = new Set(known.length > 0 ? known : controlPlanes.slice(0, 1));
   const rest = members
@@ -84,8 +88,7 @@ function planSilent(world: World): AreaPlan {
 }
 
 function planAnswering(world: World, facts: Extract<ClusterFacts, { readonly kind: 'answers' }>): AreaPlan {
-  const { blueprint, input } = world;
-  const members = world.members.filter(({ name }) => input.absent?.has(name) !== true);
+  const { blueprint, members } = world;
   const nodes = new Map(facts.nodes.map((node) => [node.name, node]));
   const problems: ErrorJson[] = [];
   const steps: Step[] = [];

@@ -60,9 +60,11 @@ function planDecision(
       const { by } = decision;
       const before = guard.planDeparture({ ...machine, runs: false }, 'removed');
       const host = placeMachine(by, measureRoom(blueprint, hypervisors));
-      const create = planCreate(blueprint, by, host, lastOf(before));
+      // Nothing is left of one that had its identity before, unless the cluster still knows its name.
+      const fresh = guard.planDeparture({ ...by, runs: false }, 'made-anew');
+      const create = planCreate(blueprint, by, host, lastOf([...before, ...fresh]));
       const start = planStart(by, reason, [create.id], []);
-      return [...before, create, start, planReady(by, 1, reason, [start.id])];
+      return [...before, ...fresh, create, start, planReady(by, 1, reason, [start.id])];
     }
   }
 }

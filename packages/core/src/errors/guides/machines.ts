@@ -64,7 +64,7 @@ export const machinesGuide: Readonly<
   },
   LW4003: {
     meaning:
-      'The lab file names a version of Kubernetes that neither the mirror, nor dl.k8s.io, nor a build from Debian’s source package provides. What each of them said is part of the message.',
+      'The lab file names a version of Kubernetes that neither the mirror, nor dl.k8s.io, nor a build from Debian’s source package provides. What each of them said is part of the message. No machine is made for it; machines that are there are not touched.',
     advice: [
       'With the Internet, check that the version exists: https://kubernetes.io/releases.',
       'Without it, name a folder or server laid out like dl.k8s.io as `kubernetes.mirror`.',
