@@ -78,7 +78,7 @@ export async function planAreas(
     case 'snapshot':
       return [await planSnapshotIntent(intent.reason, world)];
     case 'restore':
-      return [await clusterOf(world).life.planRestore(intent.file, signal)];
+      return [await clusterOf(world).life.planRestore(world.blueprint, intent.file, signal)];
   }
 }
 

@@ -1,7 +1,7 @@
 // Restores a snapshot of etcd on all control planes: everything stops, every member gets the same data as a new group, and
 // every process that has looked at the old data starts again.
 //
-//   look (all) ─▶ stop (all) ─▶ restore (all) ─▶ start (all) ─▶ the API answers ─▶ finish (all) ─▶ other kubelets, kube-proxy
+//   look (all) ─▶ stop (all) ─▶ restore (all) ─▶ start (all) ─▶ the API answers ─▶ other kubelets, kube-proxy ─▶ finish (all)
 //
 // Each machine remembers how far it is for this snapshot, so a restore that was killed goes on, and no machine is restored
 // twice or started beside one that still has the old data.
@@ -41,7 +41,10 @@ export interface RestoreOptions {
   readonly snapshot: { readonly sha256: string; readonly plain: Uint8Array };
   /** Undefined when the API is ready, otherwise why not. */
   readonly fetchUnreadiness: (signal: AbortSignal) => Promise<string | undefined>;
-  /** What has looked at the old data and is on no control plane: the other kubelets, kube-proxy. */
+  /**
+   * What has looked at the old data and is on no control plane: the other kubelets, kube-proxy. What cannot be reached must not
+   * make it throw: until `finish`, no other snapshot can be restored.
+   */
   readonly restartOthers: (signal: AbortSignal, progress: (words: string) => void) => Promise<void>;
   readonly clock: Clock;
   readonly answerTimeoutMs: number;

@@ -60,8 +60,8 @@ export interface LifeArea {
   findUpgradeNote(blueprint: Blueprint, facts: ClusterFacts, signal: AbortSignal): Promise<string | undefined>;
   /** Throws LW6033 when etcd would not decide while one of them starts again. */
   planRenewals(blueprint: Blueprint, facts: ClusterFacts, signal: AbortSignal): Promise<AreaPlan>;
-  /** Reads and verifies the file. Throws LW6034 and the like. */
-  planRestore(file: string, signal: AbortSignal): Promise<AreaPlan>;
+  /** Reads and verifies the file; for the machines of the blueprint as it holds with replacements. Throws LW6034 and the like. */
+  planRestore(blueprint: Blueprint, file: string, signal: AbortSignal): Promise<AreaPlan>;
   /** When the newest snapshot was taken, milliseconds since 1970 UTC. */
   fetchLastSnapshotAt(): Promise<number | undefined>;
 }
@@ -104,7 +104,7 @@ export function makeLifeArea(options: LifeAreaOptions): LifeArea {
         makeSnapshotExecutor({ openEtcd: etcd, folder, keep: snapshots.keep, workFolder: stateDirectory, clock }),
       ],
       ['certs.renew', makeRenewalExecutor(shared)],
-      ['cluster.restore', makeRestoreExecutor({ ...shared, blueprint, cipher: folder.cipher })],
+      ['cluster.restore', makeRestoreExecutor({ ...shared, cipher: folder.cipher })],
     ]),
     openDepartures: async (facts, leaving, signal) => {
       const drainObstacles = await findDrainObstacles(connect, facts, leaving, signal);
@@ -126,9 +126,9 @@ export function makeLifeArea(options: LifeAreaOptions): LifeArea {
       const members = facts.kind === 'answers' ? (facts.members ?? []) : [];
       return { steps: planRenewals(effective, { certificates, members, now: clock.now() }), problems: [], notes: [] };
     },
-    planRestore: async (file, signal) => {
+    planRestore: async (effective, file, signal) => {
       const { summary } = await readSnapshot(file, folder.cipher, signal);
-      return { steps: [planRestore(file, summary)], problems: [], notes: [] };
+      return { steps: [planRestore(effective, file, summary)], problems: [], notes: [] };
     },
     fetchLastSnapshotAt: async () => (await listSnapshots(folder))[0]?.takenAt,
   };

@@ -7,12 +7,15 @@ import { promisify } from 'node:util';
 import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { labId } from '@labwright/core/addresses/names';
+import { LabwrightError } from '@labwright/core/errors/error';
 import { makeAgeIdentity, decryptAge, encryptAgeBytes } from '@labwright/core/lab/age';
 import { silentLog } from '@labwright/core/ports/log';
 import { Secret } from '@labwright/core/ports/secret';
 import { systemClock } from '@labwright/core/ports/system';
 import { writeSnapshot } from '@labwright/cluster/etcd/etcd-client';
 import { fetchEtcdGroup } from '@labwright/cluster/etcd/etcd-group';
+import { makeMember } from '@labwright/cluster/sample-lab.test-data';
+import { makeRestoreExecutor, planRestore } from '@labwright/cluster/snapshot/restore-step';
 import { restoreCluster, type RestoreHost, type RestorePhase } from '@labwright/cluster/snapshot/restore';
 import {
   listSnapshots,
@@ -22,7 +25,7 @@ import {
   type SnapshotFolder,
 } from '@labwright/cluster/snapshot/snapshot-folder';
 import { connectCluster, type ClusterConnection } from '@labwright/drivers/kubernetes/connection';
-import { configMapKind } from '@labwright/drivers/kubernetes/kind';
+import { configMapKind, podKind } from '@labwright/drivers/kubernetes/kind';
 import { startApiServer, type ApiServer, type ClusterKeys } from '../kubernetes/api-server.ts';
 import { issueCertificate, makeAuthority, makeServiceAccountKey, readKeyPair } from '../kubernetes/authority.ts';
 import { findPrograms, type ControlPlanePrograms } from '../kubernetes/binaries.ts';
@@ -38,6 +41,7 @@ describe.skipIf(found.kind === 'missing')('a snapshot in its folder', () => {
   let folder: SnapshotFolder;
   let programs: ControlPlanePrograms;
   let snapshotFile = '';
+  let startAgain: () => Promise<ApiServer>;
 
   const connect = async ({ port }: ApiServer): Promise<ClusterConnection> => {
     const files = await issueCertificate(etcd.folder, 'login', keys.authority, {
@@ -102,6 +106,11 @@ describe.skipIf(found.kind === 'missing')('a snapshot in its folder', () => {
     }
     await connection.close();
     await server.kill();
+    startAgain = async () => {
+      await etcd.start('node101');
+      await server.start();
+      return server;
+    };
     await etcd.kill('node101');
   }, 180_000);
   afterAll(async () => {
@@ -132,6 +141,53 @@ describe.skipIf(found.kind === 'missing')('a snapshot in its folder', () => {
     const other = await makeAgeIdentity(1);
     const cipher = { ...folder.cipher, open: async (bytes: Uint8Array) => await decryptAge(bytes, other) };
     await expect(readSnapshot(snapshotFile, cipher, signal)).rejects.toMatchObject({ code: 'LW6034' });
+  });
+
+  // The control plane's own acts are played; a silent worker and the pods are the API server's.
+  test('ends while a worker is off, says so, and starts again what watched on the others', async () => {
+    const server = await startAgain();
+    const connection = await connect(server);
+    try {
+      const owner = { apiVersion: 'apps/v1', kind: 'DaemonSet', name: 'kube-proxy', uid: 'u', controller: true };
+      const pod = (name: string, ownerReferences: readonly object[]) => ({
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name, namespace: 'kube-system', ownerReferences },
+        spec: { containers: [{ name: 'main', image: 'pause' }] },
+      });
+      await connection.apply(pod('kube-proxy-1', [owner]), { signal });
+      await connection.apply(pod('kube-proxy-2', [owner]), { signal });
+      await connection.apply(pod('of-nobody', []), { signal });
+      const { summary } = await readSnapshot(snapshotFile, folder.cipher, signal);
+      const machines = [makeMember(104, 'control-plane'), makeMember(105, 'worker'), makeMember(106, 'worker')];
+      const { input } = planRestore({ machines }, snapshotFile, summary);
+      const asked: string[] = [];
+      const executor = makeRestoreExecutor({
+        connect: async () => connection,
+        openShell: (name) => async (command, call) => {
+          if (name === 'node106') throw new LabwrightError('LW3003', { what: 'silent', why: 'it is off' });
+          // A job says what it is for in its last word, "Labwright: restore, stop".
+          asked.push(`${name} ${/restore, (\w+)$/.exec(command.at(-1) ?? '')?.[1] ?? command.slice(1).join(' ')}`);
+          call.onStdout?.(Buffer.from('labwright: started\nphase untouched\nlabwright: ended 0\n'));
+          return { exitCode: 0, stdout: '', stderr: '' };
+        },
+        cipher: folder.cipher,
+        clock: systemClock,
+      });
+      const words = await executor.run(input, { signal, progress: () => undefined });
+      expect(words).toMatch(/ are back; node106 \(it is off\) did not start the kubelet again: .*labwright up/);
+      expect(asked).toEqual([
+        ...['look', 'stop', 'restore', 'start'].map((act) => `node104 ${act}`),
+        'node105 systemctl restart kubelet.service',
+        'node104 finish',
+      ]);
+      const pods = await connection.list(podKind, { namespace: 'kube-system' }, { signal });
+      expect(pods.map(({ metadata }) => metadata.name)).toEqual(['of-nobody']);
+    } finally {
+      await connection.close();
+      await server.kill();
+      await etcd.kill('node101');
+    }
   });
 
   // Killed after any act of any machine, and run again: the objects are there, and no machine was restored twice.
