@@ -1,5 +1,6 @@
 // The areas of a lab that are open while it is served: its cluster, the life of that, and its services.
 import { dirname } from 'node:path';
+import type { Blueprint } from '@labwright/core/blueprint/blueprint';
 import { invariant } from '@labwright/core/errors/error';
 import type { SshIdentity } from '@labwright/drivers/ssh/identity';
 import { ensureKubernetesRelease } from '@labwright/images/kubernetes/release';
@@ -18,13 +19,20 @@ import type { Store } from './store/store.ts';
 /** Nothing for a lab without a cluster. */
 export function openCluster(
   options: ServeOptions,
-  { store, identity, signal }: { readonly store: Store; readonly identity: SshIdentity; readonly signal: AbortSignal },
+  parts: {
+    readonly store: Store;
+    readonly identity: SshIdentity;
+    readonly currentBlueprint: () => Blueprint;
+    readonly signal: AbortSignal;
+  },
 ): ClusterArea | undefined {
+  const { store, identity, currentBlueprint, signal } = parts;
   const { blueprint, clusterKeys, clock, random, log } = options;
   if (blueprint.cluster === undefined) return undefined;
   invariant(clusterKeys !== undefined, 'whoever opens a lab with a cluster says where its keys are');
   return makeClusterArea({
     blueprint,
+    currentBlueprint,
     cluster: blueprint.cluster,
     keys: clusterKeys,
     identity,
@@ -61,12 +69,16 @@ export function openServices(
 }
 
 /** What lies beside the lab file is beside its keys. */
-export function openLife(options: ServeOptions, cluster: ClusterArea): LifeArea {
+export function openLife(
+  options: ServeOptions,
+  { cluster, currentBlueprint }: { readonly cluster: ClusterArea; readonly currentBlueprint: () => Blueprint },
+): LifeArea {
   const { blueprint, clusterKeys, clock, cacheDirectory, stateDirectory } = options;
   invariant(blueprint.cluster !== undefined && clusterKeys !== undefined, 'a lab with a cluster area has a cluster');
   const { mirror } = blueprint.cluster;
   return makeLifeArea({
     blueprint,
+    currentBlueprint,
     cluster: blueprint.cluster,
     reach: cluster.reach,
     keys: clusterKeys,

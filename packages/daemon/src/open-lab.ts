@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { ipv4 } from '@labwright/core/addresses/ipv4';
 import { vmId } from '@labwright/core/addresses/names';
+import type { Blueprint } from '@labwright/core/blueprint/blueprint';
 import { LabwrightError } from '@labwright/core/errors/error';
 import type { Log } from '@labwright/core/ports/log';
 import { hostsCall } from '@labwright/drivers/proxmox/calls/cluster';
@@ -9,6 +10,7 @@ import { connectProxmox, type ProxmoxConnection } from '@labwright/drivers/proxm
 import { readOrCreateSshIdentity, type SshIdentity } from '@labwright/drivers/ssh/identity';
 import { runOverSsh } from '@labwright/drivers/ssh/run';
 import { makeMachineExecutors } from '@labwright/machines/executors';
+import { withReplacements } from '@labwright/machines/replacements';
 import { startNetboot } from '@labwright/netboot/netboot';
 import { makeBootKnowledge } from './boot-knowledge.ts';
 import type { ClusterArea } from './cluster/cluster-area.ts';
@@ -65,9 +67,11 @@ export async function openLab(options: ServeOptions, bus: EventBus, signal: Abor
     recordBoots(bus, store, log, ended);
     const identity = await readOrCreateSshIdentity(join(options.stateDirectory, 'ssh_ed25519'));
     const knowledge = makeBootKnowledge(blueprint);
-    const cluster = openCluster(options, { store, identity, signal: ended });
+    let seen = blueprint;
+    const currentBlueprint = (): Blueprint => seen;
+    const cluster = openCluster(options, { store, identity, currentBlueprint, signal: ended });
     if (cluster !== undefined) closers.push(() => cluster.close());
-    const life = cluster === undefined ? undefined : openLife(options, cluster);
+    const life = cluster === undefined ? undefined : openLife(options, { cluster, currentBlueprint });
     const router = openRouter(options, { store, signal: ended });
     if (router !== undefined) closers.push(() => router.close());
     const exposures = openExposures(options, {
@@ -94,6 +98,7 @@ export async function openLab(options: ServeOptions, bus: EventBus, signal: Abor
       clock,
       random,
       observed: (facts) => {
+        seen = withReplacements(blueprint, facts);
         knowledge.observed(facts);
         router?.observed(facts);
         exposures?.powerIs(new Map(facts.vms.map(({ vmId: id, status }) => [id, status])));

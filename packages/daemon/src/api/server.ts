@@ -17,6 +17,7 @@ import { stream } from 'hono/streaming';
 import type { ClusterArea } from '../cluster/cluster-area.ts';
 import type { EventBus } from '../event-bus.ts';
 import type { ExposuresArea } from '../exposures/exposures-area.ts';
+import type { LabService } from '../lab-service.ts';
 import type { OpenLab } from '../open-lab.ts';
 import type { RouterArea } from '../router/router-area.ts';
 import { adoptEntry, backUpRouter, diffRouter } from '../router/router-questions.ts';
@@ -74,7 +75,13 @@ export function makeApi({ lab, bus, log, signal }: ApiOptions): Hono {
     context.json(await use(context, 'look', (open, given) => clusterOf(open).makeLogin(given))),
   );
   api.get(paths.clusterCertificates, async (context) =>
-    context.json(await use(context, 'look', (open, given) => clusterOf(open).certificates(given))),
+    context.json(
+      await use(context, 'look', async (open, given) => {
+        const cluster = clusterOf(open);
+        await lookIfAnswered(open.service, given);
+        return await cluster.certificates(given);
+      }),
+    ),
   );
   const routerOf = ({ router }: OpenLab): RouterArea => {
     if (router !== undefined) return router;
@@ -155,4 +162,14 @@ export function makeApi({ lab, bus, log, signal }: ApiOptions): Hono {
     });
   });
   return api;
+}
+
+/** Who replaces whom is known from the hypervisors. While none of them answers, what was last seen has to do. */
+async function lookIfAnswered(service: Pick<LabService, 'look'>, signal: AbortSignal): Promise<void> {
+  try {
+    await service.look(signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof LabwrightError) || error.code !== 'LW2001') throw error;
+  }
 }

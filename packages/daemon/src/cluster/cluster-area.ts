@@ -14,12 +14,7 @@ import { getExpiry } from '@labwright/cluster/pki/authority';
 import { issueClientLogin, personLogin } from '@labwright/cluster/pki/logins';
 import type { ClusterPki } from '@labwright/cluster/pki/pki';
 import { openPkiVault, type PkiPlace, type PkiVault } from '@labwright/cluster/pki/pki-vault';
-import type {
-  CertificatesStatus,
-  ClusterLoginAnswer,
-  ClusterStatus,
-  NodeStatus,
-} from '@labwright/core/contract/contract';
+import type { CertificatesStatus, ClusterLoginAnswer, ClusterStatus } from '@labwright/core/contract/contract';
 import type { Executor } from '@labwright/core/engine/engine';
 import { asLabwrightError, LabwrightError, type ErrorJson } from '@labwright/core/errors/error';
 import type { ClusterFacts } from '@labwright/core/facts/cluster';
@@ -29,7 +24,8 @@ import type { AreaPlan } from '@labwright/core/plan/plan';
 import type { Clock } from '@labwright/core/ports/clock';
 import type { Log } from '@labwright/core/ports/log';
 import type { Random } from '@labwright/core/ports/random';
-import { allMachines } from '@labwright/machines/replacements';
+import { allMachines, withReplacements } from '@labwright/machines/replacements';
+import { formatClusterStatus } from './cluster-status.ts';
 import { listEtcdMembers } from './etcd-access.ts';
 import type { ClusterConnection } from '@labwright/drivers/kubernetes/connection';
 import type { AppliedObject } from '@labwright/drivers/kubernetes/kind';
@@ -38,7 +34,10 @@ import { runOverSsh } from '@labwright/drivers/ssh/run';
 import { makeClusterResolver } from './cluster-resolver.ts';
 
 export interface ClusterAreaOptions {
+  /** As the lab file has it. */
   readonly blueprint: Blueprint;
+  /** As it held with replacements when the hypervisors were last looked at. */
+  readonly currentBlueprint: () => Blueprint;
   readonly cluster: ClusterBlueprint;
   readonly keys: Omit<PkiPlace, 'lab'>;
   readonly identity: SshIdentity;
@@ -75,6 +74,7 @@ export interface ClusterArea {
   status(hypervisors: HypervisorFacts, signal: AbortSignal): Promise<ClusterStatus>;
   /** A new login for a person. Throws LW1003 and LW6010 for keys that cannot be used, LW0002 when there is no cluster. */
   makeLogin(signal: AbortSignal): Promise<ClusterLoginAnswer>;
+  /** Asks the control planes that there were when the hypervisors were last looked at. Throws as `makeLogin` does. */
   certificates(signal: AbortSignal): Promise<CertificatesStatus>;
   close(): Promise<void>;
 }
@@ -103,12 +103,13 @@ export function makeClusterArea(options: ClusterAreaOptions): ClusterArea {
 
   // A replacement is of the lab as soon as its VM runs.
   const known = { ...blueprint, machines: allMachines(blueprint) };
-  const listMembers = async (pki: ClusterPki, signal: AbortSignal) =>
-    await listEtcdMembers(blueprint, pki, { clock, signal });
 
   const observe: ClusterArea['observe'] = async (hypervisors, signal) => {
     try {
       const reachable = findReachable(options, hypervisors);
+      const effective = withReplacements(blueprint, hypervisors);
+      const listMembers = async (pki: ClusterPki, call: AbortSignal) =>
+        await listEtcdMembers(effective, pki, { clock, signal: call });
       const facts = await observeCluster({ ...shared, blueprint: known, reachable, listMembers, signal });
       if (facts.kind === 'silent') await vault.assertUsable(signal);
       return { facts, keys: { kind: 'usable' } };
@@ -136,7 +137,12 @@ export function makeClusterArea(options: ClusterAreaOptions): ClusterArea {
     observe,
     plan: ({ facts, keys }, planned, effective) => planCluster(effective, { facts, keys, ...planned }),
     reach: { vault, openShell, connect, connectLasting: async (pki) => await login.connectLasting(pki) },
-    status: async (hypervisors, signal) => formatStatus(options, (await observe(hypervisors, signal)).facts),
+    status: async (hypervisors, signal) =>
+      formatClusterStatus(
+        withReplacements(blueprint, hypervisors),
+        cluster,
+        (await observe(hypervisors, signal)).facts,
+      ),
     makeLogin: async (signal) => {
       const pki = await vault.read(signal);
       if (pki === undefined) throw noCluster();
@@ -161,7 +167,7 @@ export function makeClusterArea(options: ClusterAreaOptions): ClusterArea {
         isAuthority: true,
       }));
       const asked = await Promise.all(
-        controlPlanesOf(blueprint).map((machine) => askCertificates(openShell, machine, signal)),
+        controlPlanesOf(options.currentBlueprint()).map((machine) => askCertificates(openShell, machine, signal)),
       );
       return {
         asOf: clock.now(),
@@ -226,30 +232,6 @@ async function askCertificates(openShell: OpenShell, { name }: MachineBlueprint,
     if (error.code !== 'LW3003' && error.code !== 'LW3004') throw error;
     return { certificates: [], silent: [{ name, why: error.why ?? error.message }] };
   }
-}
-
-function formatStatus({ blueprint, cluster }: ClusterAreaOptions, facts: ClusterFacts): ClusterStatus {
-  const nodes = new Map(facts.kind === 'answers' ? facts.nodes.map((node) => [node.name, node]) : []);
-  const members = blueprint.machines.flatMap(({ name, role }) => (role === undefined ? [] : [{ name, role }]));
-  const others = [...nodes.values()].filter(({ name }) => !members.some((member) => member.name === name));
-  return {
-    endpoint: `${cluster.endpoint.address}:${cluster.endpoint.port}`,
-    name: cluster.endpoint.name,
-    version: facts.kind === 'answers' ? facts.version : null,
-    wantedVersion: cluster.version,
-    why: facts.kind === 'answers' ? null : facts.why,
-    nodes: [...members, ...others].map(({ name, role }): NodeStatus => {
-      const node = nodes.get(name);
-      return {
-        name,
-        role: node?.role ?? role,
-        state: node?.ready ?? (facts.kind === 'answers' ? 'absent' : 'unknown'),
-        why: node?.why ?? null,
-        version: node?.kubelet ?? null,
-        isSchedulable: node?.schedulable ?? false,
-      };
-    }),
-  };
 }
 
 function noCluster(): LabwrightError {

@@ -35,7 +35,10 @@ import type { ClusterReach } from './cluster-area.ts';
 import { openEtcd } from './etcd-access.ts';
 
 export interface LifeAreaOptions {
+  /** As the lab file has it. */
   readonly blueprint: Blueprint;
+  /** As it held with replacements when the hypervisors were last looked at. */
+  readonly currentBlueprint: () => Blueprint;
   readonly cluster: ClusterBlueprint;
   readonly reach: ClusterReach;
   readonly keys: Omit<PkiPlace, 'lab'>;
@@ -78,7 +81,8 @@ export function makeLifeArea(options: LifeAreaOptions): LifeArea {
     return pki;
   };
   const connect = async (signal: AbortSignal): Promise<ClusterConnection> => await reach.connect(await pkiOf(signal));
-  const etcd = async (signal: AbortSignal): Promise<EtcdGroup> => await openEtcd(blueprint, await pkiOf(signal), clock);
+  const etcd = async (signal: AbortSignal): Promise<EtcdGroup> =>
+    await openEtcd(options.currentBlueprint(), await pkiOf(signal), clock);
   const shared = { lab: blueprint.lab, connect, openEtcd: etcd, openShell: reach.openShell, clock } as const;
 
   const upgradeFacts = async (
