@@ -85,9 +85,17 @@ export async function readSnapshot(
   return { plain, summary: verifySnapshot(plain) };
 }
 
-/** Removes all but the newest `keep`; the file names what was removed. */
-export async function pruneSnapshots(folder: SnapshotFolder, keep: number): Promise<readonly string[]> {
-  const surplus = (await listSnapshots(folder)).slice(keep);
+/** Of those that nobody's schedule makes, each kind. Who asks for one, or upgrades, wants it there for longer than a week. */
+const keptOfOthers = 10;
+
+/** Removes the oldest of that kind, and of no other; gives the files that were removed. */
+export async function pruneSnapshots(
+  folder: SnapshotFolder,
+  reason: SnapshotReason,
+  keepScheduled: number,
+): Promise<readonly string[]> {
+  const ofKind = (await listSnapshots(folder)).filter((snapshot) => snapshot.reason === reason);
+  const surplus = ofKind.slice(reason === 'scheduled' ? keepScheduled : keptOfOthers);
   for (const { file } of surplus) await rm(file, { force: true });
   return surplus.map(({ file }) => file);
 }

@@ -14,6 +14,7 @@ export type SnapshotInput = { readonly reason: SnapshotReason };
 export interface SnapshotOptions {
   readonly openEtcd: (signal: AbortSignal) => Promise<EtcdGroup>;
   readonly folder: SnapshotFolder;
+  /** Of the scheduled ones. */
   readonly keep: number;
   /** Private (0700); holds the plain snapshot while it is being looked at. */
   readonly workFolder: string;
@@ -70,7 +71,7 @@ async function take(
     await writeSnapshot(peer, file, limits);
     progress('checks and keeps it');
     const kept = await writeToFolder(folder, await readFile(file), { takenAt, reason }, signal);
-    await pruneSnapshots(folder, keep);
+    await pruneSnapshots(folder, reason, keep);
     const { objects, bytes } = kept.summary;
     return `${objects} objects at revision ${kept.revision}, ${Math.ceil(bytes / 1024 ** 2)} MiB, in ${kept.file}`;
   } finally {

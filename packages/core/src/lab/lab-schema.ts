@@ -269,7 +269,16 @@ const kubernetes = z.strictObject({
           ),
         ),
       every: durationValue.prefault('6h').meta(about('How often one is taken while `labwright serve` runs.', '6h')),
-      keep: z.int().min(1).max(10_000).default(28).meta(about('How many are kept; older ones are removed.')),
+      keep: z
+        .int()
+        .min(1)
+        .max(10_000)
+        .default(28)
+        .meta(
+          about(
+            'How many of those are kept; of the ones you asked for, and those before upgrades, it is the newest 10 each.',
+          ),
+        ),
     })
     .prefault({})
     .meta(about('Snapshots of etcd, the database of the cluster: encrypted, and checked when they are taken.')),

@@ -118,7 +118,7 @@ describe.skipIf(found.kind === 'missing')('a snapshot in its folder', () => {
     if (folder !== undefined) await rm(folder.path, { recursive: true, force: true });
   });
 
-  test('is listed newest first, pruned from the oldest, and other files are left alone', async () => {
+  test('is listed newest first, pruned with its own kind, and other files are left alone', async () => {
     await writeFile(join(folder.path, 'notes.txt'), 'mine');
     expect((await listSnapshots(folder)).map(({ reason, takenAt }) => [reason, takenAt / dayMs])).toEqual([
       ['before-upgrade', 2],
@@ -126,8 +126,8 @@ describe.skipIf(found.kind === 'missing')('a snapshot in its folder', () => {
       ['scheduled', 0],
     ]);
     expect(await listSnapshots({ ...folder, lab: labId('home') })).toEqual([]);
-    expect(await pruneSnapshots(folder, 2)).toHaveLength(1);
-    expect(await listSnapshots(folder)).toHaveLength(2);
+    expect(await pruneSnapshots(folder, 'scheduled', 0)).toHaveLength(1);
+    expect((await listSnapshots(folder)).map(({ reason }) => reason)).toEqual(['before-upgrade', 'asked']);
     expect(await readFile(join(folder.path, 'notes.txt'), 'utf8')).toBe('mine');
   });
 
