@@ -16,6 +16,8 @@ export interface SnapshotOptions {
   readonly folder: SnapshotFolder;
   /** Of the scheduled ones. */
   readonly keep: number;
+  /** Throws when the folder is not where snapshots belong. */
+  readonly assertMounted: () => Promise<void>;
   /** Private (0700); holds the plain snapshot while it is being looked at. */
   readonly workFolder: string;
   readonly clock: Clock;
@@ -60,6 +62,7 @@ async function take(
   { signal, progress }: StepContext,
 ): Promise<string> {
   const { clock, folder, keep } = options;
+  await options.assertMounted();
   const limits = { signal, timeoutMs: etcdMs };
   const facts = await fetchEtcdGroup(await options.openEtcd(signal), limits);
   const peer = anotherPeer(facts, '');

@@ -264,7 +264,7 @@ const kubernetes = z.strictObject({
         .default('snapshots')
         .meta(
           about(
-            'Folder they are kept in, relative to the lab file; best one that is mounted from a NAS.',
+            'Folder they are kept in, relative to the lab file; best one where you mount a NAS. Refused when that mount is gone.',
             '/mnt/nas/etcd',
           ),
         ),

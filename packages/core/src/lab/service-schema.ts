@@ -138,7 +138,11 @@ export const nasExport = z.strictObject({
   path: absolutePath.meta(about('Folder as the NAS exports it by NFS.', '/volume1/kubernetes')),
   for: z
     .enum(['volumes', 'snapshots', 'data'])
-    .meta(about('volumes: of pods, the default storage class. snapshots: of etcd. data: anything else.')),
+    .meta(
+      about(
+        'volumes: of pods, the default storage class. snapshots: of etcd, taken only while kubernetes.snapshots.to is on a mount. data: anything else.',
+      ),
+    ),
 });
 
 export const nasSsh = z.strictObject({

@@ -1,5 +1,6 @@
 // The life of the cluster as one area of the running lab: who may leave it, what heals, upgrades, snapshots and restores.
 import { isAbsolute, join } from 'node:path';
+import { isRehearsal } from '@labwright/core/addresses/names';
 import type { Blueprint, ClusterBlueprint, SnapshotsBlueprint } from '@labwright/core/blueprint/blueprint';
 import type { Executor } from '@labwright/core/engine/engine';
 import { LabwrightError } from '@labwright/core/errors/error';
@@ -17,6 +18,7 @@ import { makeNodeExecutors } from '@labwright/cluster/life/node-executors';
 import type { ClusterPki } from '@labwright/cluster/pki/pki';
 import type { PkiPlace } from '@labwright/cluster/pki/pki-vault';
 import { makeRestoreExecutor, planRestore } from '@labwright/cluster/snapshot/restore-step';
+import { assertFolderMounted, type SnapshotExport } from '@labwright/cluster/snapshot/folder-mount';
 import { listSnapshots, readSnapshot, type SnapshotFolder } from '@labwright/cluster/snapshot/snapshot-folder';
 import { makeSnapshotExecutor } from '@labwright/cluster/snapshot/take-snapshot';
 import { fetchControlPlaneVersions, fetchSharedVersion } from '@labwright/cluster/upgrade/component-versions';
@@ -105,7 +107,19 @@ export function makeLifeArea(options: LifeAreaOptions): LifeArea {
       ...makeUpgradeExecutors({ ...shared, prepareRelease: options.prepareRelease, hasPatches: cluster.slow }),
       [
         'cluster.snapshot',
-        makeSnapshotExecutor({ openEtcd: etcd, folder, keep: snapshots.keep, workFolder: stateDirectory, clock }),
+        makeSnapshotExecutor({
+          openEtcd: etcd,
+          folder,
+          keep: snapshots.keep,
+          assertMounted: async () =>
+            await assertFolderMounted({
+              folder: folder.path,
+              exports: listSnapshotExports(blueprint),
+              memory: join(stateDirectory, 'snapshot-mount.json'),
+            }),
+          workFolder: stateDirectory,
+          clock,
+        }),
       ],
       ['certs.renew', makeRenewalExecutor(shared)],
       ['cluster.restore', makeRestoreExecutor({ ...shared, cipher: folder.cipher })],
@@ -173,6 +187,14 @@ async function findDrainObstacles(
     if (blockers.length > 0) obstacles.set(name, drainBlockedError(name, blockers));
   }
   return obstacles;
+}
+
+/** None in a rehearsal: its NAS is in a network of its own, and this computer mounts nothing of it. */
+function listSnapshotExports({ lab, nas }: Pick<Blueprint, 'lab' | 'nas'>): readonly SnapshotExport[] {
+  if (isRehearsal(lab)) return [];
+  return nas.flatMap(({ name, address, exports }) =>
+    exports.flatMap(({ path, use }) => (use === 'snapshots' ? [{ nas: name, address, path }] : [])),
+  );
 }
 
 /** Encrypted with the identity that also opens the cluster's keys: a snapshot holds every Secret there is. */
