@@ -1,8 +1,10 @@
 // The areas of a lab that are open while it is served: its cluster, the life of that, and its services.
 import { dirname } from 'node:path';
+import { isRehearsal } from '@labwright/core/addresses/names';
 import type { Blueprint } from '@labwright/core/blueprint/blueprint';
 import { invariant } from '@labwright/core/errors/error';
 import type { SshIdentity } from '@labwright/drivers/ssh/identity';
+import { ensureCoreDns } from '@labwright/images/kubernetes/cluster-images';
 import { ensureKubernetesRelease } from '@labwright/images/kubernetes/release';
 import { networkBootOf } from '@labwright/network/router/network-boot';
 import { ensureLabImages } from './boot-images.ts';
@@ -88,8 +90,9 @@ export function openLife(
       const context = { cacheDir: cacheDirectory, signal, onProgress: progress };
       // As the boot servers do in the background: the images are what the machines' registry offers.
       await ensureLabImages(blueprint, context);
-      const { sums } = await ensureKubernetesRelease({ version, ...(mirror === undefined ? {} : { mirror }) }, context);
-      const { kubeadm, kubelet, kubectl } = sums;
+      const release = await ensureKubernetesRelease({ version, ...(mirror === undefined ? {} : { mirror }) }, context);
+      if (!isRehearsal(blueprint.lab)) await ensureCoreDns(release, context);
+      const { kubeadm, kubelet, kubectl } = release.sums;
       const { address, httpPort } = blueprint.netboot;
       return { server: `http://${address}:${httpPort}`, binaries: { kubeadm, kubelet, kubectl } };
     },

@@ -52,6 +52,7 @@ function plannerOf(facts: ClusterFacts): LabPlannerOptions {
         observe: async () => ({ facts, keys: { kind: 'usable' } }),
         plan: (view: ClusterView, planned: PlannedMachines, effective: Blueprint) =>
           planCluster(effective, { ...view, ...planned }),
+        assertImages: async () => undefined,
       },
       life: {
         openDepartures: async () =>

@@ -68,7 +68,9 @@ export async function planAreas(
     case 'upgrade': {
       const { area, life } = clusterOf(world);
       const { facts } = await area.observe(hypervisors, signal);
-      return [await life.planUpgrade(world.blueprint, facts, signal)];
+      const upgrade = await life.planUpgrade(world.blueprint, facts, signal);
+      await assertImages(area, upgrade, signal);
+      return [upgrade];
     }
     case 'renew': {
       const { area, life } = clusterOf(world);
@@ -119,8 +121,15 @@ async function planMachinesAndCluster(intent: MachineIntent, world: World): Prom
   const note = await cluster.life.findUpgradeNote(blueprint, view.facts, signal);
   const due: AreaPlan = { steps: [], problems: [], notes: note === undefined ? [] : [note] };
   const members = cluster.area.plan(view, plannedMachines(blueprint, machines.steps, hypervisors), blueprint);
+  await assertImages(cluster.area, members, signal);
   const others = [...machines.steps, ...members.steps];
   return [machines, members, due, ...(await services.plan({ hypervisors, view, others }, signal))];
+}
+
+/** Before anything is made: a machine without its image waits for it for ever. */
+async function assertImages(area: ClusterArea, { steps }: AreaPlan, signal: AbortSignal): Promise<void> {
+  const kinds = ['cluster.form', 'cluster.join', 'cluster.upgrade'];
+  if (steps.some(({ kind, change }) => change !== 'wait' && kinds.includes(kind))) await area.assertImages(signal);
 }
 
 /** Machines that may have to be drained for it. */

@@ -129,7 +129,7 @@ export interface ClusterBlueprint {
   readonly dnsAddress: Ipv4;
   /** "cluster.local" */
   readonly dnsDomain: string;
-  /** Folder (absolute) or URL of a mirror laid out like dl.k8s.io. */
+  /** Folder (absolute) or URL of a mirror laid out like dl.k8s.io; container images in the folder's `images`, or at the server's registry. */
   readonly mirror?: string;
   /** Longer time limits, for control planes that are emulated without KVM. */
   readonly slow: boolean;

@@ -58,6 +58,7 @@ export const errorTable = {
   LW4001: row('refused', 'a download does not have the checksum it should have'),
   LW4002: row('environment', 'an image could not be built'),
   LW4003: row('refused', 'no source has this version of Kubernetes'),
+  LW4004: row('refused', 'no source has a container image of this version of Kubernetes'),
   LW5001: row('conflict', 'the lab has moved since this plan was made'),
   LW5002: row('refused', 'a step failed'),
   LW5003: row('conflict', 'another Labwright is changing this lab'),

@@ -252,7 +252,7 @@ const kubernetes = z.strictObject({
     .optional()
     .meta(
       about(
-        'Folder or URL laid out like dl.k8s.io, asked before it. Default: dl.k8s.io, then a build from Debian’s source.',
+        'Asked first: folder (images in “images”) or URL laid out like dl.k8s.io. Then dl.k8s.io, then Debian’s source.',
         'mirror',
       ),
     ),

@@ -1,7 +1,7 @@
 // The cluster as one area of the running lab: its keys, its connection, its shells, and with them its observer, planner, steps
 // and what people ask about it.
 import type { Ipv4 } from '@labwright/core/addresses/ipv4';
-import type { HostName } from '@labwright/core/addresses/names';
+import { isRehearsal, type HostName } from '@labwright/core/addresses/names';
 import type { Blueprint, ClusterBlueprint, MachineBlueprint } from '@labwright/core/blueprint/blueprint';
 import { controlPlanesOf, type ClusterDns } from '@labwright/cluster/formation/kubeadm-jobs';
 import { planCluster, type ClusterPlanInput } from '@labwright/cluster/formation/cluster-plan';
@@ -31,6 +31,7 @@ import type { ClusterConnection } from '@labwright/drivers/kubernetes/connection
 import type { AppliedObject } from '@labwright/drivers/kubernetes/kind';
 import type { SshIdentity } from '@labwright/drivers/ssh/identity';
 import { runOverSsh } from '@labwright/drivers/ssh/run';
+import { assertImagesToBeHad } from '@labwright/images/kubernetes/image-check';
 import { makeClusterResolver } from './cluster-resolver.ts';
 
 export interface ClusterAreaOptions {
@@ -69,6 +70,11 @@ export interface ClusterArea {
   observe(hypervisors: HypervisorFacts, signal: AbortSignal): Promise<ClusterView>;
   /** By the blueprint as it holds with replacements. */
   plan(view: ClusterView, machines: PlannedMachines, blueprint: Blueprint): AreaPlan;
+  /**
+   * Whether what is put onto machines of the cluster is to be had, asked where nobody has looked before. Throws LW4003 and LW4004 for
+   * a version and a container image that are not.
+   */
+  assertImages(signal: AbortSignal): Promise<void>;
   /** For what else is done to the cluster and its machines. */
   readonly reach: ClusterReach;
   status(hypervisors: HypervisorFacts, signal: AbortSignal): Promise<ClusterStatus>;
@@ -129,13 +135,21 @@ export function makeClusterArea(options: ClusterAreaOptions): ClusterArea {
     },
     executors: makeFormationExecutors({
       ...shared,
-      dns: async (signal) => await resolver.choose(signal),
+      dns: async (signal) => await resolver.prepare(signal),
       ensureResolver,
       random,
       log,
     }),
     observe,
     plan: ({ facts, keys }, planned, effective) => planCluster(effective, { facts, keys, ...planned }),
+    assertImages: async (signal) => {
+      // A rehearsal has gathered them before it started.
+      if (isRehearsal(blueprint.lab)) return;
+      const { version, mirror } = cluster;
+      const onProgress = (message: string): void => log.info('image', { message });
+      const context = { cacheDir: options.cacheDirectory, signal, onProgress };
+      await assertImagesToBeHad({ version, ...(mirror === undefined ? {} : { mirror }) }, context);
+    },
     reach: { vault, openShell, connect, connectLasting: async (pki) => await login.connectLasting(pki) },
     status: async (hypervisors, signal) =>
       formatClusterStatus(

@@ -16,9 +16,10 @@ import { labLabel, labLabelValue } from '@labwright/cluster/formation/marks';
 import type { ClusterConnection } from '@labwright/drivers/kubernetes/connection';
 import type { AppliedObject } from '@labwright/drivers/kubernetes/kind';
 import type { BuildContext } from '@labwright/images/debian-root';
-import { readImageNames } from '@labwright/images/kubernetes/cluster-images';
+import { ensureCoreDns } from '@labwright/images/kubernetes/cluster-images';
+import { readImageNames } from '@labwright/images/kubernetes/image-names';
 import { ImageStore } from '@labwright/images/kubernetes/image-store';
-import { ensureKubernetesRelease } from '@labwright/images/kubernetes/release';
+import { ensureKubernetesRelease, type KubernetesRelease } from '@labwright/images/kubernetes/release';
 
 export interface ClusterResolverOptions {
   readonly lab: LabId;
@@ -35,6 +36,8 @@ export interface ClusterResolverOptions {
 
 export interface ClusterResolver {
   choose(signal: AbortSignal): Promise<ClusterDns>;
+  /** As chosen, and ready to be put into the cluster. LW4004 where that is CoreDNS and nobody has its image. */
+  prepare(signal: AbortSignal): Promise<ClusterDns>;
   /** Where the choice is 'serve': listens from now on, and gives the objects that lead pods here. Nothing for CoreDNS. */
   ensure(dns: ClusterDns, connect: () => Promise<ClusterConnection>): Promise<readonly AppliedObject[]>;
   close(): Promise<void>;
@@ -57,11 +60,18 @@ export function makeClusterResolver(options: ClusterResolverOptions): ClusterRes
       random,
       log,
     });
+  const choose = async (signal: AbortSignal): Promise<ClusterDns> => {
+    // A real cluster does not rest on this process.
+    if (!isRehearsal(lab)) return 'coredns';
+    return (await hasCoreDns(options, signal)) ? 'coredns' : 'serve';
+  };
   return {
-    choose: async (signal) => {
-      // Real machines fetch its image from where the release comes from.
-      if (!isRehearsal(lab)) return 'coredns';
-      return (await hasCoreDns(options, signal)) ? 'coredns' : 'serve';
+    choose,
+    prepare: async (signal) => {
+      if (isRehearsal(lab)) return await choose(signal);
+      const context = openContext(options, signal);
+      await ensureCoreDns(await findRelease(options, context), context);
+      return 'coredns';
     },
     ensure: async (dns, connect) => {
       if (dns === 'coredns') return [];
@@ -75,17 +85,17 @@ export function makeClusterResolver(options: ClusterResolverOptions): ClusterRes
 }
 
 /** Whether the image that this release's kubeadm wants is in our store, out of which machines were filled. */
-async function hasCoreDns(
-  { cluster, cacheDirectory, log }: ClusterResolverOptions,
-  signal: AbortSignal,
-): Promise<boolean> {
+async function hasCoreDns(options: ClusterResolverOptions, signal: AbortSignal): Promise<boolean> {
+  const { binaries, version } = await findRelease(options, openContext(options, signal));
+  const { coreDns } = await readImageNames(binaries.kubeadm, version, signal);
+  return (await (await ImageStore.open(options.cacheDirectory)).findManifest(coreDns)) !== undefined;
+}
+
+async function findRelease({ cluster }: ClusterResolverOptions, context: BuildContext): Promise<KubernetesRelease> {
   const { version, mirror } = cluster;
-  const context: BuildContext = {
-    cacheDir: cacheDirectory,
-    signal,
-    onProgress: (message) => log.info('image', { message }),
-  };
-  const release = await ensureKubernetesRelease({ version, ...(mirror === undefined ? {} : { mirror }) }, context);
-  const { coreDns } = await readImageNames(release, signal);
-  return (await (await ImageStore.open(cacheDirectory)).findManifest(coreDns)) !== undefined;
+  return await ensureKubernetesRelease({ version, ...(mirror === undefined ? {} : { mirror }) }, context);
+}
+
+function openContext({ cacheDirectory, log }: ClusterResolverOptions, signal: AbortSignal): BuildContext {
+  return { cacheDir: cacheDirectory, signal, onProgress: (message) => log.info('image', { message }) };
 }

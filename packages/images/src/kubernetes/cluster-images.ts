@@ -1,5 +1,5 @@
-// The container images of a cluster, named as the pinned kubeadm names them: pulled from where it was published, or packed from
-// its programs and Debian's.
+// The container images of a cluster, named as the pinned kubeadm names them: as they are published, or, for releases that want the
+// etcd that Debian has, packed from the release's programs and Debian's.
 import { createHash } from 'node:crypto';
 import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,26 +7,18 @@ import { LabwrightError } from '@labwright/core/errors/error';
 import { ensureDebianRoot, type BuildContext } from '../debian-root.ts';
 import { readProgramsWithLibraries } from '../debian/foreign-program.ts';
 import { acquireBuildLock, isErrno } from '../build-lock.ts';
-import { runOrFail } from '../program.ts';
 import { imageBinaries } from './binaries.ts';
 import { packImage, type ImageEntry, type ImageSpec } from './container-image.ts';
 import { Unavailable } from './download.ts';
+import { canBePacked, readImageNames, type ClusterImageNames } from './image-names.ts';
+import { takeFromPlaces, triesOfNeeded } from './image-place.ts';
 import { ImageStore, type Descriptor } from './image-store.ts';
+import { missingImage } from './missing-image.ts';
 import { partPackages } from './packages.ts';
-import { pullImage } from './registry-pull.ts';
 import type { KubernetesRelease } from './release.ts';
 
 /** Changes whenever the way the images are packed does. */
 const recipe = 2;
-
-/** Whole names, in the order kubeadm lists them. */
-export interface ClusterImageNames {
-  readonly all: readonly string[];
-  readonly pause: string;
-  readonly etcd: string;
-  readonly kubeProxy: string;
-  readonly coreDns: string;
-}
 
 export interface ClusterImages {
   readonly names: ClusterImageNames;
@@ -34,101 +26,144 @@ export interface ClusterImages {
   readonly manifests: ReadonlyMap<string, Descriptor>;
 }
 
-/** What this very kubeadm would pull. LW4002 when it does not run here. */
-export async function readImageNames(release: KubernetesRelease, signal: AbortSignal): Promise<ClusterImageNames> {
-  const listed = await runOrFail(
-    {
-      program: release.binaries.kubeadm,
-      args: ['config', 'images', 'list', '--kubernetes-version', `v${release.version}`],
-      signal,
-      install: 'clear the image cache',
-    },
-    `kubeadm ${release.version} did not say which images it wants`,
-  );
-  return parseImageNames(Buffer.from(listed).toString('utf8'));
-}
-
-export function parseImageNames(listed: string): ClusterImageNames {
-  const all = listed.split('\n').filter((line) => line !== '');
-  const named = (word: string): string => {
-    const found = all.find((name) => name.replace(/:[^:/]*$/, '').endsWith(`/${word}`));
-    if (found !== undefined) return found;
-    throw new LabwrightError('LW4002', {
-      what: `kubeadm names no image for ${word}`,
-      why: `it lists ${all.join(' ')}`,
-    });
-  };
-  return {
-    all,
-    pause: named('pause'),
-    etcd: named('etcd'),
-    kubeProxy: named('kube-proxy'),
-    coreDns: named('coredns'),
-  };
-}
-
-/** `node` is the root that cluster machines are installed from: kube-proxy gets the iptables that their kubelet uses. */
+/**
+ * `node` is the root that cluster machines are installed from: kube-proxy gets the iptables that their kubelet uses. LW4004 when an
+ * image is neither to be had nor to be packed here.
+ */
 export async function ensureClusterImages(
   release: KubernetesRelease,
   node: { readonly directory: string; readonly key: string },
   context: BuildContext,
 ): Promise<ClusterImages> {
   const { signal, onProgress } = context;
-  const names = await readImageNames(release, signal);
+  const names = await readImageNames(release.binaries.kubeadm, release.version, signal);
   const store = await ImageStore.open(context.cacheDir);
-  const parts = await ensureDebianRoot({ name: 'kubernetes-parts', packages: partPackages, kind: 'files' }, context);
-  // One image a machine's cache has under the same name may be of another source; the record says which it is of.
-  const key = createHash('sha256')
-    .update(JSON.stringify([recipe, release.sums, parts.key, node.key]))
-    .digest('hex');
   const lock = await acquireBuildLock(join(store.directory, 'pack.lock'), signal, () =>
-    onProgress('waiting for another Labwright, which is packing container images'),
+    onProgress('waiting for another Labwright, which is getting container images'),
   );
   try {
-    const pulled = await findPulled(store, release, names, context);
-    if (pulled !== undefined) return { names, manifests: pulled };
-    const known = await findPacked(store, names, key);
-    if (known !== undefined) return { names, manifests: known };
-    onProgress(`packing the container images of Kubernetes ${release.version}`);
-    const manifests = new Map<string, Descriptor>();
-    for (const spec of await describeImages(release, names, { parts: parts.directory, node: node.directory }, signal)) {
-      const labelled = { ...spec, labels: { ...spec.labels, [keyLabel]: key } };
-      const manifest = await packImage(store, labelled, signal);
-      for (const name of spec.names) manifests.set(name, manifest);
-    }
-    return { names, manifests };
+    const manifests = canBePacked(names)
+      ? await packOrPull(store, release, names, node, context)
+      : await pull(store, release, names, context);
+    const coreDns = await store.findManifest(names.coreDns);
+    return { names, manifests: coreDns === undefined ? manifests : new Map([...manifests, [names.coreDns, coreDns]]) };
   } finally {
     await lock.release();
   }
 }
 
-/** As they are published, when the release's source has a registry with all of them; in the cache from then on. */
-async function findPulled(
+async function packOrPull(
   store: ImageStore,
-  { registry, directory }: KubernetesRelease,
+  release: KubernetesRelease,
+  names: ClusterImageNames,
+  node: { readonly directory: string; readonly key: string },
+  context: BuildContext,
+): Promise<ReadonlyMap<string, Descriptor>> {
+  const { signal, onProgress } = context;
+  const parts = await ensureDebianRoot({ name: 'kubernetes-parts', packages: partPackages, kind: 'files' }, context);
+  // One image a machine's cache has under the same name may be of another source; the record says which it is of.
+  const key = createHash('sha256')
+    .update(JSON.stringify([recipe, release.sums, parts.key, node.key]))
+    .digest('hex');
+  const known = (await readPulled(store, release)) ?? (await findPacked(store, names, key));
+  if (known !== undefined) return known;
+  if (!release.packsOwn) {
+    try {
+      return await pullAll(store, release, names, 1, context);
+    } catch (error) {
+      if (!(error instanceof LabwrightError) || error.code !== 'LW4004') throw error;
+      onProgress(`container images are packed here, because ${error.message}: ${error.why}`);
+    }
+  }
+  onProgress(`packing the container images of Kubernetes ${release.version}`);
+  const manifests = new Map<string, Descriptor>();
+  for (const spec of await describeImages(release, names, { parts: parts.directory, node: node.directory }, signal)) {
+    const labelled = { ...spec, labels: { ...spec.labels, [keyLabel]: key } };
+    const manifest = await packImage(store, labelled, signal);
+    for (const name of spec.names) manifests.set(name, manifest);
+  }
+  await tryCoreDns(store, release, names, 1, context);
+  return manifests;
+}
+
+async function pull(
+  store: ImageStore,
+  release: KubernetesRelease,
   names: ClusterImageNames,
   context: BuildContext,
-): Promise<ReadonlyMap<string, Descriptor> | undefined> {
-  if (registry === undefined) return undefined;
-  const record = join(directory, 'images.json');
-  const known = await readPulled(record, store);
-  if (known !== undefined) return known;
+): Promise<ReadonlyMap<string, Descriptor>> {
+  return (await readPulled(store, release)) ?? (await pullAll(store, release, names, triesOfNeeded, context));
+}
+
+/** Every one as it is published, or LW4004; in the cache from then on. Without CoreDNS when only that is not to be had. */
+async function pullAll(
+  store: ImageStore,
+  release: KubernetesRelease,
+  names: ClusterImageNames,
+  tries: number,
+  context: BuildContext,
+): Promise<ReadonlyMap<string, Descriptor>> {
+  const asked = { places: release.imagePlaces, tries };
   const manifests = new Map<string, Descriptor>();
-  try {
-    for (const name of names.all) manifests.set(name, await pullImage(store, name, registry, context));
-  } catch (error) {
-    if (!(error instanceof Unavailable)) throw error;
-    context.onProgress(`container images are packed here, because ${error.message}`);
-    return undefined;
+  for (const name of names.all) {
+    if (name === names.coreDns) continue;
+    try {
+      manifests.set(name, await takeFromPlaces(store, name, asked, context));
+    } catch (error) {
+      if (error instanceof Unavailable) throw missingImage(name, release.version, error);
+      throw error;
+    }
   }
+  await tryCoreDns(store, release, names, tries, context);
+  const record = recordOf(release);
   await writeFile(`${record}.new`, JSON.stringify([...manifests]));
   await rename(`${record}.new`, record);
   return manifests;
 }
 
-async function readPulled(record: string, store: ImageStore): Promise<ReadonlyMap<string, Descriptor> | undefined> {
+/** By itself: a cluster can do without it where we resolve names for its pods. */
+async function tryCoreDns(
+  store: ImageStore,
+  { imagePlaces: places }: KubernetesRelease,
+  { coreDns }: ClusterImageNames,
+  tries: number,
+  context: BuildContext,
+): Promise<void> {
   try {
-    const manifests = new Map(JSON.parse(await readFile(record, 'utf8')) as readonly [string, Descriptor][]);
+    if ((await store.findManifest(coreDns)) === undefined)
+      await takeFromPlaces(store, coreDns, { places, tries }, context);
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error;
+    context.onProgress(`${coreDns} is not to be had: ${error.message}`);
+  }
+}
+
+/** For a cluster that cannot do without it: in the store, from which machines get what their image does not have. LW4004. */
+export async function ensureCoreDns(
+  { binaries, version, imagePlaces: places }: KubernetesRelease,
+  context: BuildContext,
+): Promise<void> {
+  const { coreDns } = await readImageNames(binaries.kubeadm, version, context.signal);
+  const store = await ImageStore.open(context.cacheDir);
+  if ((await store.findManifest(coreDns)) !== undefined) return;
+  try {
+    await takeFromPlaces(store, coreDns, { places, tries: triesOfNeeded }, context);
+  } catch (error) {
+    if (error instanceof Unavailable) throw missingImage(coreDns, version, error);
+    throw error;
+  }
+}
+
+const recordOf = ({ directory }: Pick<KubernetesRelease, 'directory'>): string => join(directory, 'images.json');
+
+/** By name, as they were pulled for this very release. */
+export async function readPulled(
+  store: ImageStore,
+  release: Pick<KubernetesRelease, 'directory'>,
+): Promise<ReadonlyMap<string, Descriptor> | undefined> {
+  try {
+    const record = await readFile(recordOf(release), 'utf8');
+    const manifests = new Map(JSON.parse(record) as readonly [string, Descriptor][]);
     const found = await Promise.all([...manifests.values()].map(async ({ digest }) => await store.findBlob(digest)));
     return found.includes(undefined) ? undefined : manifests;
   } catch (error) {

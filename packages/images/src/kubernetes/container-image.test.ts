@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { parseImageNames } from './cluster-images.ts';
 import { packImage, type ImageSpec } from './container-image.ts';
 import { ImageStore } from './image-store.ts';
 
@@ -78,16 +77,4 @@ test('a name can move on to another image', async () => {
   const second = await packImage(store, { ...spec, names: ['labwright.local/tool:1'], entrypoint: ['/other'] }, never);
   expect((await store.findManifest('labwright.local/tool:1'))?.digest).toBe(second.digest);
   expect((await store.findManifest('labwright.local/tool:latest'))?.digest).toBe(first.digest);
-});
-
-test('the names that kubeadm lists are told apart', () => {
-  const old = ['kube-apiserver:v1.20.2', 'kube-proxy:v1.20.2', 'pause:3.2', 'etcd:3.4.13-0', 'coredns:1.7.0']
-    .map(
-      (name) => `k8s.gcr.io/${name}
-`,
-    )
-    .join('');
-  expect(parseImageNames(old)).toMatchObject({ pause: 'k8s.gcr.io/pause:3.2', etcd: 'k8s.gcr.io/etcd:3.4.13-0' });
-  const recent = old.replaceAll('k8s.gcr.io', 'registry.k8s.io').replace('coredns:', 'coredns/coredns:v');
-  expect(parseImageNames(recent).coreDns).toBe('registry.k8s.io/coredns/coredns:v1.7.0');
 });

@@ -6,9 +6,9 @@ import { readAptSources } from '../apt-sources.ts';
 import { ensureDebianRoot, type BuildContext } from '../debian-root.ts';
 import { runOrFail } from '../program.ts';
 import { runInRoot } from '../root-program.ts';
-import { kubernetesBinaries } from './binaries.ts';
+import { imageBinaries, kubernetesBinaries } from './binaries.ts';
 import { Unavailable } from './download.ts';
-import type { ReleaseSource } from './release-sources.ts';
+import { upstreamRegistry, type ReleaseSource } from './release-sources.ts';
 
 /**
  * Debian 12 has 1.20.2 (1.20.5+really1.20.2). The other is the same code under the next number, for rehearsing an upgrade; it is
@@ -24,8 +24,15 @@ const script = join(import.meta.dirname, 'build-from-source.sh');
 export const debianSource: ReleaseSource & { readonly versions: readonly KubernetesVersion[] } = {
   name: 'Debian’s source package kubernetes',
   versions,
+  // For CoreDNS, which is not among its programs.
+  imagePlaces: [upstreamRegistry],
+  listOwnImages: (version) => {
+    assertMade(version);
+    const others = ['pause:3.2', 'etcd:3.4.13-0', 'coredns:1.7.0'];
+    return [...imageBinaries.map((name) => `${name}:v${version}`), ...others].map((name) => `k8s.gcr.io/${name}`);
+  },
   fill: async (version, folder, context) => {
-    if (!versions.includes(version)) throw new Unavailable(`it makes ${versions.join(' and ')} only`);
+    assertMade(version);
     const root = await ensureDebianRoot({ name: 'kubernetes-build', packages: buildPackages, suite }, context);
     const work = join(folder, 'work');
     await mkdir(work);
@@ -51,6 +58,10 @@ export const debianSource: ReleaseSource & { readonly versions: readonly Kuberne
     await rm(work, { recursive: true });
   },
 };
+
+function assertMade(version: KubernetesVersion): void {
+  if (!versions.includes(version)) throw new Unavailable(`it makes ${versions.join(' and ')} only`);
+}
 
 /** Into `work`, by this computer's own apt, with lists and a cache of their own so that its state stays as it is. */
 async function fetchSource(root: string, work: string, { signal }: BuildContext): Promise<void> {

@@ -11,10 +11,15 @@ const answerMs = 5_000;
 
 /** A source that does not have what was asked, or cannot be asked; the message is for a person. */
 export class Unavailable extends Error {
-  override readonly name = 'Unavailable';
+  override readonly name: string = 'Unavailable';
 }
 
-/** The answer's head. Throws Unavailable when nobody answers in time; any status is an answer. */
+/** It did not answer, or not to the end: asked once more it may. */
+export class Silent extends Unavailable {
+  override readonly name = 'Silent';
+}
+
+/** The answer's head. Throws Silent when nobody answers in time; any status is an answer. */
 export async function fetchAnswer(
   url: URL,
   signal: AbortSignal,
@@ -29,7 +34,7 @@ export async function fetchAnswer(
   } catch (error) {
     signal.throwIfAborted();
     const why = giveUp.signal.aborted ? `did not answer within ${answerMs / 1000} s` : reasonOf(error);
-    throw new Unavailable(`${url.host} ${why}`, { cause: error });
+    throw new Silent(`${url.host} ${why}`, { cause: error });
   } finally {
     // The body may take its time (a silence of five minutes ends it, which is fetch's own limit).
     patience.removeEventListener('abort', onPatience);
@@ -124,7 +129,7 @@ async function* bodyOf(answer: Response, signal: AbortSignal): AsyncGenerator<Ui
     yield* answer.body as ReadableStream<Uint8Array>;
   } catch (error) {
     signal.throwIfAborted();
-    throw new Unavailable(`${answer.url} broke off: ${reasonOf(error)}`, { cause: error });
+    throw new Silent(`${answer.url} broke off: ${reasonOf(error)}`, { cause: error });
   }
 }
 

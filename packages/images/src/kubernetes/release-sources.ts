@@ -6,14 +6,25 @@ import { isErrno } from '../build-lock.ts';
 import type { BuildContext } from '../debian-root.ts';
 import { binaryPath, kubernetesBinaries, type KubernetesBinary } from './binaries.ts';
 import { copyChecked, fetchAnswer, fetchText, saveAnswer, Unavailable } from './download.ts';
+import type { ImagePlace } from './image-place.ts';
 
 export interface ReleaseSource {
   /** For people: "dl.k8s.io", "the mirror /srv/k8s". */
   readonly name: string;
-  /** A server that has the release's container images, or may have them. */
-  readonly registry?: string;
-  /** Puts every binary into the folder. Throws Unavailable when it does not have the version, LW4001 for a wrong sum. */
-  readonly fill: (version: KubernetesVersion, folder: string, context: BuildContext) => Promise<void>;
+  /** What may have the release's container images, in the order in which it is asked. */
+  readonly imagePlaces: readonly ImagePlace[];
+  /** For a source whose programs are not those in the published images: what its kubeadm lists, to be packed here. Throws as fill. */
+  readonly listOwnImages?: (version: KubernetesVersion) => readonly string[];
+  /**
+   * Puts the binaries (all of them, or those that are named) into the folder. Throws Unavailable when it does not have the version,
+   * LW4001 for a wrong sum.
+   */
+  readonly fill: (
+    version: KubernetesVersion,
+    folder: string,
+    context: BuildContext,
+    binaries?: readonly KubernetesBinary[],
+  ) => Promise<void>;
 }
 
 /** The largest of them was 125 MB in Kubernetes 1.35. */
@@ -21,25 +32,34 @@ const largestBinaryBytes = 512 * 2 ** 20;
 const largestSumBytes = 4096;
 export const upstreamUrl = 'https://dl.k8s.io';
 /** Also for what older releases call k8s.gcr.io, which it took over in 2023. */
-const upstreamRegistry = 'https://registry.k8s.io';
+export const upstreamRegistry = 'https://registry.k8s.io';
 
-/** `place` is an absolute folder or an http(s) URL. */
-export function mirrorSource(place: string): ReleaseSource {
+/** `place` is an absolute folder or an http(s) URL. What it does not have of the images, the registry of `upstream` may have. */
+export function mirrorSource(place: string, upstream: string): ReleaseSource {
   const name = `the mirror ${place}`;
-  return /^https?:\/\//.test(place) ? serverSource(place, name, new URL(place).origin) : folderSource(place, name);
+  return /^https?:\/\//.test(place)
+    ? serverSource(place, name, [new URL(place).origin, registryOf(upstream)])
+    : folderSource(place, name, [join(place, imagesFolder), registryOf(upstream)]);
 }
 
 export function upstreamSource(url: string): ReleaseSource {
-  return serverSource(url, new URL(url).host, url === upstreamUrl ? upstreamRegistry : new URL(url).origin);
+  return serverSource(url, new URL(url).host, [registryOf(url)]);
 }
 
-function serverSource(base: string, name: string, registry: string): ReleaseSource {
+/** Of a folder that is a mirror, beside `release`: an OCI image layout. */
+const imagesFolder = 'images';
+
+function registryOf(upstream: string): ImagePlace {
+  return upstream === upstreamUrl ? upstreamRegistry : new URL(upstream).origin;
+}
+
+function serverSource(base: string, name: string, imagePlaces: readonly ImagePlace[]): ReleaseSource {
   const at = (path: string): URL => new URL(path, base.endsWith('/') ? base : `${base}/`);
   return {
     name,
-    registry,
-    fill: async (version, folder, { signal, onProgress }) => {
-      for (const binary of kubernetesBinaries) {
+    imagePlaces,
+    fill: async (version, folder, { signal, onProgress }, binaries = kubernetesBinaries) => {
+      for (const binary of binaries) {
         const path = binaryPath(version, binary);
         const sha256 = parseSum(await fetchText(at(`${path}.sha256`), largestSumBytes, signal), binary, version);
         onProgress(`Kubernetes ${version}: ${binary} from ${name}`);
@@ -52,11 +72,12 @@ function serverSource(base: string, name: string, registry: string): ReleaseSour
   };
 }
 
-function folderSource(root: string, name: string): ReleaseSource {
+function folderSource(root: string, name: string, imagePlaces: readonly ImagePlace[]): ReleaseSource {
   return {
     name,
-    fill: async (version, folder, { signal, onProgress }) => {
-      for (const binary of kubernetesBinaries) {
+    imagePlaces,
+    fill: async (version, folder, { signal, onProgress }, binaries = kubernetesBinaries) => {
+      for (const binary of binaries) {
         const path = join(root, binaryPath(version, binary));
         const sha256 = parseSum(await readIfThere(`${path}.sha256`), binary, version);
         onProgress(`Kubernetes ${version}: ${binary} from ${name}`);

@@ -11,6 +11,7 @@ import { digestFile } from './digest-file.ts';
 import { kubernetesBinaries, type KubernetesBinary } from './binaries.ts';
 import { debianSource } from './debian-source.ts';
 import { Unavailable } from './download.ts';
+import type { ImagePlace } from './image-place.ts';
 import { mirrorSource, upstreamSource, upstreamUrl, type ReleaseSource } from './release-sources.ts';
 
 export interface ReleaseSpec {
@@ -30,14 +31,15 @@ export interface KubernetesRelease {
   readonly sums: Readonly<Record<KubernetesBinary, string>>;
   /** For people: "dl.k8s.io", "Debian's source package kubernetes". */
   readonly source: string;
-  /** A server that may have its container images. */
-  readonly registry?: string;
+  /** What may have its container images, in the order in which it is asked. */
+  readonly imagePlaces: readonly ImagePlace[];
+  /** Its programs are not those in the published images: its own are packed here. */
+  readonly packsOwn: boolean;
 }
 
 /** Written last into a folder that is then renamed, so that what is there is whole. */
 interface Manifest {
   readonly source: string;
-  readonly registry?: string;
   readonly sums: Readonly<Record<KubernetesBinary, string>>;
 }
 
@@ -49,18 +51,45 @@ const manifestName = 'release.json';
  * sum, LW4002 when a build fails.
  */
 export async function ensureKubernetesRelease(spec: ReleaseSpec, context: BuildContext): Promise<KubernetesRelease> {
+  return await searchSources(spec, context, {
+    findKnown: async (source) => await findRelease(source, spec.version, context),
+    get: async (source) => await ensureFrom(source, spec.version, context),
+  });
+}
+
+/** What is in the cache of the release from this source. */
+export async function findRelease(
+  source: ReleaseSource,
+  version: KubernetesVersion,
+  context: BuildContext,
+): Promise<KubernetesRelease | undefined> {
+  return await readRelease(releaseFolder(context, version, source), version, source);
+}
+
+/** From the first source, in their order, that has it. Throws LW4003 when every one threw Unavailable. */
+export async function searchSources<Found>(
+  spec: ReleaseSpec,
+  context: BuildContext,
+  {
+    findKnown,
+    get,
+  }: {
+    readonly findKnown: (source: ReleaseSource) => Promise<Found | undefined>;
+    readonly get: (source: ReleaseSource) => Promise<Found>;
+  },
+): Promise<Found> {
   const { version, mirror, upstream = upstreamUrl } = spec;
-  const mirrored = mirror === undefined ? [] : [mirrorSource(mirror)];
+  const mirrored = mirror === undefined ? [] : [mirrorSource(mirror, upstream)];
   const refusals: string[] = [];
   // What upstream or Debian gave before is as good as asking again; a mirror that was named since is not passed over.
   for (const sources of [mirrored, [upstreamSource(upstream), debianSource]]) {
     for (const source of sources) {
-      const known = await readRelease(releaseFolder(context, version, source), version);
+      const known = await findKnown(source);
       if (known !== undefined) return known;
     }
     for (const source of sources) {
       try {
-        return await ensureFrom(source, version, context);
+        return await get(source);
       } catch (error) {
         if (!(error instanceof Unavailable)) throw error;
         context.onProgress(`Kubernetes ${version} is not to be had from ${source.name}: ${error.message}`);
@@ -93,7 +122,7 @@ async function ensureFrom(
   );
   const filling = `${directory}.filling`;
   try {
-    const known = await readRelease(directory, version);
+    const known = await readRelease(directory, version, source);
     if (known !== undefined) return known;
     await rm(filling, { recursive: true, force: true });
     await mkdir(filling);
@@ -104,15 +133,10 @@ async function ensureFrom(
         return [name, await digestFile(join(filling, name), context.signal)] as const;
       }),
     );
-    const { name, registry } = source;
-    const manifest: Manifest = {
-      source: name,
-      ...(registry === undefined ? {} : { registry }),
-      sums: Object.fromEntries(sums) as Manifest['sums'],
-    };
+    const manifest: Manifest = { source: source.name, sums: Object.fromEntries(sums) as Manifest['sums'] };
     await writeFile(join(filling, manifestName), `${JSON.stringify(manifest, undefined, 2)}\n`);
     await rename(filling, directory);
-    return releaseAt(directory, version, manifest);
+    return releaseAt(directory, version, manifest, source);
   } finally {
     await rm(filling, { recursive: true, force: true });
     await lock.release();
@@ -120,24 +144,34 @@ async function ensureFrom(
 }
 
 /** Each source has a folder of its own: the same version built by another is another program. */
-function releaseFolder(context: BuildContext, version: KubernetesVersion, source: ReleaseSource): string {
+export function releaseFolder(context: BuildContext, version: KubernetesVersion, source: ReleaseSource): string {
   const key = createHash('sha256').update(source.name).digest('hex').slice(0, 8);
   return join(context.cacheDir, 'kubernetes', `v${version}-${key}`);
 }
 
-async function readRelease(directory: string, version: KubernetesVersion): Promise<KubernetesRelease | undefined> {
+async function readRelease(
+  directory: string,
+  version: KubernetesVersion,
+  source: ReleaseSource,
+): Promise<KubernetesRelease | undefined> {
   try {
     // Ours, and whole: the directory got its name after the file was written.
     const manifest = JSON.parse(await readFile(join(directory, manifestName), 'utf8')) as Manifest;
-    return releaseAt(directory, version, manifest);
+    return releaseAt(directory, version, manifest, source);
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return undefined;
     throw error;
   }
 }
 
-function releaseAt(directory: string, version: KubernetesVersion, manifest: Manifest): KubernetesRelease {
-  const paths = kubernetesBinaries.map((name) => [name, join(directory, name)] as const);
+function releaseAt(
+  directory: string,
+  version: KubernetesVersion,
+  { source: name, sums }: Manifest,
+  { imagePlaces, listOwnImages }: ReleaseSource,
+): KubernetesRelease {
+  const paths = kubernetesBinaries.map((binary) => [binary, join(directory, binary)] as const);
   const binaries = Object.fromEntries(paths) as KubernetesRelease['binaries'];
-  return { version, directory, ...manifest, binaries };
+  const packsOwn = listOwnImages !== undefined;
+  return { version, directory, source: name, sums, binaries, imagePlaces, packsOwn };
 }

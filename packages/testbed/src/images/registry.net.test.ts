@@ -9,10 +9,10 @@ import { cidr, ipv4 } from '@labwright/core/addresses/ipv4';
 import { silentLog } from '@labwright/core/ports/log';
 import { systemClock, systemRandom } from '@labwright/core/ports/system';
 import { ensureDebianRoot, type BuildContext } from '@labwright/images/debian-root';
+import { takeFromPlaces } from '@labwright/images/kubernetes/image-place';
 import { ImageStore } from '@labwright/images/kubernetes/image-store';
 import { clusterNodeRoot } from '@labwright/images/kubernetes/node-image';
 import { registryMirrorFile } from '@labwright/images/kubernetes/registry-mirror';
-import { pullImage } from '@labwright/images/kubernetes/registry-pull';
 import { ensureWebImage, webImageName } from '@labwright/images/kubernetes/web-image';
 import { runInRoot } from '@labwright/images/root-program';
 import { makeNetwork } from '@labwright/netboot/make-boot';
@@ -164,7 +164,8 @@ test(
         'the image could not be pushed',
       );
       const fresh = await ImageStore.open(join(folder, 'fresh'));
-      const pulled = await pullImage(fresh, '127.0.0.1:5000/web:1', 'http://127.0.0.1:5000', contextOf(folder));
+      const asked = { places: ['http://127.0.0.1:5000'], tries: 1 };
+      const pulled = await takeFromPlaces(fresh, '127.0.0.1:5000/web:1', asked, contextOf(folder));
       const pushed = await store.findManifest(webImageName);
       expect(pulled.digest).toBe(pushed?.digest);
       for (const { digest, size } of await fresh.listBlobs(pulled)) {
@@ -174,9 +175,9 @@ test(
           size,
         ]);
       }
-      await expect(
-        pullImage(fresh, '127.0.0.1:5000/web:2', 'http://127.0.0.1:5000', contextOf(folder)),
-      ).rejects.toThrow('127.0.0.1:5000 answered 404 for web/manifests/2');
+      await expect(takeFromPlaces(fresh, '127.0.0.1:5000/web:2', asked, contextOf(folder))).rejects.toThrow(
+        '127.0.0.1:5000 answered 404 for web/manifests/2',
+      );
     } finally {
       peer.kill('SIGKILL');
     }

@@ -71,6 +71,15 @@ export const machinesGuide: Readonly<
       'With neither, 1.20.2 and 1.20.3 can be built from Debian’s source.',
     ],
   },
+  LW4004: {
+    meaning:
+      'The kubeadm of this version names a container image that neither the mirror nor registry.k8s.io has, or nobody answered. Only for versions whose kubeadm wants an etcd 3.4 can the images be packed here, from the programs and Debian’s etcd; and CoreDNS never. Nothing was made.',
+    advice: [
+      'With the Internet, run the command again: the registry may have been silent for a moment.',
+      'Without it, put the images into the folder `images` of the folder that `kubernetes.mirror` names, as an OCI image layout with whole names; on a computer with the Internet `kubeadm config images list --kubernetes-version VERSION` lists them, and for each: `skopeo copy docker://NAME oci:MIRROR/images:NAME`.',
+      'A mirror that is a server is asked for them as a registry.',
+    ],
+  },
   LW5001: {
     meaning:
       'Between making the plan and applying it, something it relies on was changed on an appliance. Nothing was touched.',
