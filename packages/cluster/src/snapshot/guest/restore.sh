@@ -5,6 +5,8 @@ manifests=/etc/kubernetes/manifests
 # Beside them and not in a folder of ours: a look at the machine shows at once why nothing runs.
 parked=/etc/kubernetes/manifests.stopped-for-restore
 data=/var/lib/etcd
+# Where the image of etcd is looked into; not in the job's own folder, which is removed as a whole.
+root=/run/labwright-etcd-image
 
 read -r what phase < "$state" 2> /dev/null || { what='' phase=untouched; }
 if [ -n "$what" ] && [ "$what" != "$snapshot" ]; then
@@ -19,8 +21,62 @@ remember() { # PHASE
   sync "${state%/*}"
 }
 
+# The image that etcd runs from here. Data is restored by the program that came with that etcd: an older one writes what it does not read.
+find_image() {
+  manifest=$parked/etcd.yaml
+  [ -f "$manifest" ] || manifest=$manifests/etcd.yaml
+  image=$(sed -n 's/^[- ]*image: *"\{0,1\}\([^" ]*\)"\{0,1\} *$/\1/p' "$manifest" 2> /dev/null | head -n 1)
+  [ -n "$image" ] || { echo "it cannot be seen which etcd runs here: $manifest names no image"; return 1; }
+}
+is_old() { # Up to 3.4 etcdctl restores, the one of the machine; from 3.5 on etcdutl, which is in the image.
+  case ${image##*:} in
+    3.[0-4].* | v3.[0-4].*) ;;
+    *) return 1 ;;
+  esac
+}
+unmount_image() { ctr --namespace k8s.io images unmount --rm "$root" > /dev/null 2>&1 || :; }
+with_etcdutl() { # COMMAND ARGUMENT...: run while the image is mounted
+  # Of a try that was killed.
+  unmount_image
+  mkdir -p "$root"
+  if ! mounted=$(ctr --namespace k8s.io images mount "$image" "$root" 2>&1); then
+    echo "$mounted" | tail -n 3
+    echo "etcdutl has to come out of the image of etcd, and $image cannot be mounted"
+    return 1
+  fi
+  if [ -x "$root/usr/local/bin/etcdutl" ]; then
+    "$@"
+  else
+    echo "etcdutl has to come out of the image of etcd, and $image has no /usr/local/bin/etcdutl"
+    false
+  fi
+  code=$?
+  unmount_image
+  return "$code"
+}
+run_etcdutl() { # ARGUMENT...
+  if "$root/usr/local/bin/etcdutl" snapshot restore --help 2>&1 | grep -q -- --bump-revision; then
+    # Nobody who has seen a later revision waits for it in vain.
+    set -- "$@" --bump-revision 1000000000 --mark-compacted
+  fi
+  "$root/usr/local/bin/etcdutl" "$@"
+}
+restore_data() { # FOLDER
+  set -- snapshot restore files/snapshot.db --data-dir "$1" --name "$name" --initial-cluster "$cluster" \
+    --initial-cluster-token "$token" --initial-advertise-peer-urls "$peer"
+  find_image || return
+  if is_old; then ETCDCTL_API=3 etcdctl "$@"; else with_etcdutl run_etcdutl "$@"; fi
+}
+
 case $act in
   look)
+    # Before anything stops.
+    case $phase in
+      untouched | stopped)
+        find_image || exit
+        is_old || with_etcdutl true || exit
+        ;;
+    esac
     echo "phase $phase"
     ;;
   stop)
@@ -56,18 +112,7 @@ case $act in
       exit 0
     fi
     rm -rf "$new"
-    place="--name $name --initial-cluster $cluster --initial-cluster-token $token --initial-advertise-peer-urls $peer"
-    if command -v etcdutl > /dev/null && etcdutl snapshot restore --help 2>&1 | grep -q -- --bump-revision; then
-      # Nobody who has seen a later revision waits for it in vain.
-      # shellcheck disable=SC2086 # words of our own
-      etcdutl snapshot restore files/snapshot.db $place --data-dir "$new" --bump-revision 1000000000 --mark-compacted || exit
-    elif command -v etcdutl > /dev/null; then
-      # shellcheck disable=SC2086
-      etcdutl snapshot restore files/snapshot.db $place --data-dir "$new" || exit
-    else
-      # shellcheck disable=SC2086
-      ETCDCTL_API=3 etcdctl snapshot restore files/snapshot.db $place --data-dir "$new" || exit
-    fi
+    restore_data "$new" || exit
     chmod 700 "$new"
     # The data of before is kept: a second try must not take the new data for it.
     echo "$snapshot" > "$new/.restored-by-labwright"
