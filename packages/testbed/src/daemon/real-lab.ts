@@ -150,6 +150,12 @@ export class RealLab implements AsyncDisposable {
     return await readFile(join(proxmox, 'hosts', await this.#hostOf(machine), 'log', log), 'latin1');
   }
 
+  /** Files of snapshots of etcd, oldest first. */
+  async listSnapshots(): Promise<readonly string[]> {
+    const folder = join(rehearsalFiles(this.#state).serveState, 'snapshots');
+    return (await readdir(folder)).toSorted().map((name) => join(folder, name));
+  }
+
   /** The process of `serve`. The keeper starts it again when it was killed. */
   async findServe(): Promise<number> {
     return await until('serve runs', 30_000, async () => {
