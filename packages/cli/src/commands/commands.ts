@@ -234,7 +234,7 @@ export const commands: readonly Command[] = [
     argument: '<name>',
     summary: 'make an entry of the router ours that was made by hand; asks',
     description:
-      'For an entry with a name, address or port that the lab needs. Without this it is never changed or removed.',
+      'For an entry with a name, address or port that the lab needs. Without this it is never changed or removed. Shows the whole entry before and after, and refuses where more than ours would be gone, a further name of the entry for one.',
     examples: ['labwright router adopt web.svc'],
     run: async (program, input) => (await import('./router.ts')).routerAdopt(program, input),
   },

@@ -7,7 +7,7 @@ import type {
 } from '@labwright/core/contract/contract';
 import { LabwrightError } from '@labwright/core/errors/error';
 import { formatPlace } from '@labwright/drivers/pfsense/config/place';
-import { findAdoptions, formatEntry } from '@labwright/network/router/adoption';
+import { findAdoptions, formatHandover } from '@labwright/network/router/adoption';
 import { subjectOf, verbOf } from '@labwright/network/router/router-steps';
 import type { RouterArea } from './router-area.ts';
 
@@ -34,14 +34,15 @@ export async function backUpRouter(area: RouterArea, signal: AbortSignal): Promi
   return { router: area.router.name, version: profile.version, hash, text };
 }
 
-/** Throws LW0002 when no entry by that name is in our way, and what writing throws. */
+/** Throws LW0002 when no entry by that name is in our way, LW8008 when more than ours would be gone, and what writing throws. */
 export async function adoptEntry(
   area: RouterArea,
   { name, isAgreed }: RouterAdoptRequest,
   signal: AbortSignal,
 ): Promise<RouterAdoptAnswer> {
   const { state, plan, desired } = await area.planAll(signal);
-  const [adoption] = findAdoptions(state.document, desired.entries, plan.conflicts, name);
+  const found = findAdoptions(state.document, desired.entries, plan.conflicts, name);
+  const adoption = found.find(({ kind }) => kind === 'change') ?? found[0];
   if (adoption === undefined) {
     throw new LabwrightError('LW0002', {
       what: `no entry "${name}" on the router ${area.router.name} stands where one of ours should be`,
@@ -49,13 +50,15 @@ export async function adoptEntry(
       fix: ['labwright router diff   shows what is in the way'],
     });
   }
+  if (adoption.kind === 'refused') {
+    throw new LabwrightError('LW8008', {
+      what: `the entry "${name}" on the router ${area.router.name} cannot be handed over`,
+      where: { router: area.router.name, place: adoption.place },
+      why: adoption.why,
+      fix: [adoption.fix],
+    });
+  }
   const { change, place } = adoption;
   if (isAgreed) await area.router.adopt(state, [change], signal);
-  return {
-    router: area.router.name,
-    place,
-    before: formatEntry(change.before),
-    after: formatEntry(change.after),
-    isDone: isAgreed,
-  };
+  return { router: area.router.name, place, ...formatHandover(change), isDone: isAgreed };
 }

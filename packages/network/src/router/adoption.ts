@@ -1,14 +1,12 @@
 // Which entries of a person stand where ours should be, by the name that person uses for them, and what handing them over changes. Pure.
-import { type ConfigMap, textAt } from '@labwright/drivers/pfsense/config/config-value';
+import { type ConfigMap, type ConfigValue, isMap, textAt } from '@labwright/drivers/pfsense/config/config-value';
 import { formatPlace } from '@labwright/drivers/pfsense/config/place';
 import type { XmlDocument } from '@labwright/drivers/pfsense/config/xml-tree';
 import type { EntryChange } from '@labwright/drivers/pfsense/edits/change';
-import { type Conflict, type OwnedEntry, planAdoption } from '@labwright/drivers/pfsense/edits/plan-edits';
+import { type Adoption, planAdoption } from '@labwright/drivers/pfsense/edits/plan-adoption';
+import type { Conflict, OwnedEntry } from '@labwright/drivers/pfsense/edits/plan-edits';
 
-export interface Adoption {
-  readonly place: string;
-  readonly change: EntryChange;
-}
+export type FoundAdoption = { readonly place: string } & Adoption;
 
 /** `name`: a host name, a leased machine, an address, a front end or back end. */
 export function findAdoptions(
@@ -16,13 +14,13 @@ export function findAdoptions(
   desired: readonly OwnedEntry[],
   conflicts: readonly Conflict[],
   name: string,
-): readonly Adoption[] {
+): readonly FoundAdoption[] {
   const inTheWay = new Set(conflicts.map(({ place, mark }) => `${formatPlace(place)} ${mark.key}`));
-  return desired.flatMap((entry): readonly Adoption[] => {
+  return desired.flatMap((entry): readonly FoundAdoption[] => {
     if (!inTheWay.has(`${formatPlace(entry.place)} ${entry.mark.key}`)) return [];
     if (!namesOf(entry.value).includes(name.toLowerCase())) return [];
-    const change = planAdoption(document, entry);
-    return change === undefined ? [] : [{ place: formatPlace(entry.place), change }];
+    const adoption = planAdoption(document, entry);
+    return adoption === undefined ? [] : [{ place: formatPlace(entry.place), ...adoption }];
   });
 }
 
@@ -34,9 +32,40 @@ function namesOf(value: ConfigMap): readonly string[] {
     .map((text) => text.toLowerCase());
 }
 
-/** "host=web, domain=svc, ip=10.1.0.9": what of an entry is plain text. */
-export function formatEntry(value: ConfigMap | undefined): string {
-  return Object.entries(value ?? {})
-    .flatMap(([key, inner]) => (typeof inner === 'string' && inner !== '' ? [`${key}=${inner}`] : []))
-    .join(', ');
+export interface FormattedHandover {
+  readonly before: string;
+  readonly after: string;
+}
+
+/**
+ * The whole entry before and after, however deep: "host=web, domain=svc, aliases.1.host=films". What is there and empty is a
+ * switch to pfSense: it is shown where only one of the two has it.
+ */
+export function formatHandover({ before = {}, after = {} }: Pick<EntryChange, 'before' | 'after'>): FormattedHandover {
+  const [theirs, ours] = [leavesOf(before), leavesOf(after)];
+  const format = (leaves: ReadonlyMap<string, string>, others: ReadonlyMap<string, string>): string =>
+    [...leaves]
+      .flatMap(([path, text]) => {
+        if (text !== '') return [`${path}=${text}`];
+        return [...others.keys()].some((other) => other === path || other.startsWith(`${path}.`)) ? [] : [path];
+      })
+      .join(', ');
+  return { before: format(theirs, ours), after: format(ours, theirs) };
+}
+
+/** By their paths. Numbers of a list begin with 1; the word "item" of pfSense's lists says nothing. */
+function leavesOf(value: ConfigValue, path: readonly string[] = []): ReadonlyMap<string, string> {
+  if (typeof value === 'string') return new Map([[path.join('.'), formatText(value, path)]]);
+  const inner = isMap(value)
+    ? Object.entries(value).map(([key, each]) => [key === 'item' ? path : [...path, key], each] as const)
+    : value.map((each, index) => [[...path, String(index + 1)], each] as const);
+  return new Map(inner.flatMap(([at, each]) => [...leavesOf(each, at)]));
+}
+
+/** Settings of HAProxy lie there as base64, and a shared address has a password, which is nothing for a screen. */
+function formatText(text: string, path: readonly string[]): string {
+  const key = path.join('.');
+  if (key === 'password' && text !== '') return '…';
+  if (key !== 'advanced' && key !== 'advanced_backend') return text;
+  return Buffer.from(text, 'base64').toString('utf8').trim().replaceAll(/\r?\n/g, ' | ');
 }

@@ -62,7 +62,7 @@ export const routerGuide: Readonly<Record<Extract<ErrorCode, `LW8${string}`>, Er
       'A name, an address or a port that the lab needs is taken on the router by an entry that a person or another lab made. Such entries are never changed or removed.',
     advice: [
       'Choose another name, address or port.',
-      'Or hand the entry over: `labwright router adopt NAME`. From then on Labwright keeps it.',
+      'Or hand the entry over: `labwright router adopt NAME`. From then on Labwright keeps it. It shows the whole entry before and after, and refuses where something would be gone that ours does not have: another name in the entry, an address with a port, a server. The message says what to move first.',
     ],
   },
   LW8009: {

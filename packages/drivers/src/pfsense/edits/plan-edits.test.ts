@@ -5,7 +5,7 @@ import { array, assert, boolean, constantFrom, integer, oneof, property, record,
 import { describe, expect, test } from 'vitest';
 import { textAt } from '../config/config-value.ts';
 import { formatMark } from '../config/mark.ts';
-import { leasesOf, places } from '../config/place.ts';
+import { leasesOf } from '../config/place.ts';
 import { type XmlDocument, formatXml, parseXml } from '../config/xml-tree.ts';
 import { backEndEntry, frontEndEntry } from '../entries/balancer-entry.ts';
 import { planBootSection } from '../entries/boot-section.ts';
@@ -15,7 +15,7 @@ import { virtualIpEntry } from '../entries/virtual-ip-entry.ts';
 import { everyPlace, markFor, otherOwner, owner, residueOf, sampleConfig } from '../test-config.ts';
 import { applyChanges } from './apply.ts';
 import { invertChanges } from './change.ts';
-import { type OwnedEntry, entriesOf, planAdoption, planEdits } from './plan-edits.ts';
+import { type OwnedEntry, planEdits } from './plan-edits.ts';
 import { findRangeUse } from './router-use.ts';
 
 const sample = parseXml(sampleConfig);
@@ -228,17 +228,6 @@ describe('planEdits', () => {
     const plan = planAll(damaged, web);
     expect(plan.changes).toEqual([]);
     expect(plan.conflicts[0]?.reason).toContain('the name web.svc is taken');
-  });
-
-  test('adoption changes exactly the entry that a person handed over', () => {
-    const [desired] = hostEntries(markFor('photos'), { name: 'photos.lab.test', addresses: ['192.0.2.50'] }, 'unbound');
-    const change = desired === undefined ? undefined : planAdoption(sample, desired);
-    const after = applyChanges(sample, change === undefined ? [] : [change]);
-    expect(planAll(after, desired === undefined ? [] : [desired])).toEqual({ changes: [], conflicts: [] });
-    const back = applyChanges(after, invertChanges(change === undefined ? [] : [change]));
-    expect(entriesOf(back, places.resolverHosts)).toEqual(entriesOf(sample, places.resolverHosts));
-    const [none] = hostEntries(markFor('x'), { name: 'nobody.lab.test', addresses: ['192.0.2.50'] }, 'unbound');
-    expect(none && planAdoption(sample, none)).toBeUndefined();
   });
 });
 

@@ -183,19 +183,3 @@ function describeEntry(place: Place, entry: ConfigValue): string {
   const words = textAt(entry, 'descr').slice(0, 60);
   return words === '' ? 'an entry made by hand' : `an entry made by hand ("${words}")`;
 }
-
-/**
- * The change that makes a person's entry ours, because that person asked for it: the entry that claims the same as the
- * desired one gets the mark and our values. Undefined when there is not exactly one.
- */
-export function planAdoption(document: XmlDocument, { place, mark, value }: OwnedEntry): EntryChange | undefined {
-  const claims = claimsOf(place, value);
-  const holders = entriesOf(document, place).filter(
-    (entry) =>
-      markOf(place, entry) === undefined &&
-      claimsOf(place, entry).some((one) => claims.some((claim) => clashes(claim, one))),
-  );
-  const [before, ...more] = holders;
-  if (!isMap(before) || more.length > 0) return undefined;
-  return { kind: 'entry', place, mark, before, after: value, consent: 'adopt' };
-}

@@ -9,7 +9,8 @@ import { type XmlDocument, formatXml, parseXml } from '../config/xml-tree.ts';
 import { places } from '../config/place.ts';
 import { applyChanges } from '../edits/apply.ts';
 import { type Change, invertChanges } from '../edits/change.ts';
-import { type OwnedEntry, entriesOf, planAdoption, planEdits } from '../edits/plan-edits.ts';
+import { planAdoption } from '../edits/plan-adoption.ts';
+import { type OwnedEntry, entriesOf, planEdits } from '../edits/plan-edits.ts';
 import { backEndEntry, frontEndEntry } from '../entries/balancer-entry.ts';
 import { planBootSection } from '../entries/boot-section.ts';
 import { hostEntries } from '../entries/name-entry.ts';
@@ -100,9 +101,11 @@ describe.skipIf(php === undefined)('write.php', () => {
 
   test('adopts and releases only with that word', async () => {
     const at = await open();
-    const [desired] = hostEntries(markFor('photos'), { name: 'photos.lab.test', addresses: ['192.0.2.50'] }, 'unbound');
-    const change = desired === undefined ? undefined : planAdoption(parseXml(sampleConfig), desired);
-    if (change === undefined) throw new Error('no adoption');
+    const host = { name: 'photos.lab.test', addresses: ['192.0.2.50'], aliases: ['pics.lab.test'] };
+    const [desired] = hostEntries(markFor('photos'), host, 'unbound');
+    const adoption = desired === undefined ? undefined : planAdoption(parseXml(sampleConfig), desired);
+    if (adoption?.kind !== 'change') throw new Error('no adoption');
+    const { change } = adoption;
     const { consent, ...without } = change;
     expect(await at.run('write', request([without]))).toMatchObject({
       kind: 'failed',
