@@ -16,7 +16,6 @@ import { everyPlace, markFor, otherOwner, owner, residueOf, sampleConfig } from 
 import { applyChanges } from './apply.ts';
 import { invertChanges } from './change.ts';
 import { type OwnedEntry, planEdits } from './plan-edits.ts';
-import { findRangeUse } from './router-use.ts';
 
 const sample = parseXml(sampleConfig);
 
@@ -167,6 +166,11 @@ describe('planEdits', () => {
       "the address 192.0.2.120 is leased out by the router's DHCP on lan",
     ],
     [
+      'a virtual address that is a static lease of a person',
+      [virtualIpEntry(markFor('a'), 'lan', '192.0.2.60')],
+      "the address 192.0.2.60 is kept for printer by the router's DHCP on lan",
+    ],
+    [
       'a port of the router',
       [
         frontEndEntry(markFor('a'), {
@@ -182,6 +186,28 @@ describe('planEdits', () => {
     expect(planAll(sample, desired)).toEqual({ changes: [], conflicts: [expect.objectContaining({ reason })] });
   });
 
+  test('a lease for a virtual address of a person or of another lab is a conflict, for one of ours not', () => {
+    const lease = leaseEntry(
+      markFor('a'),
+      { interface: 'lan', mac: mac('02:00:5e:00:00:01'), address: ipv4('192.0.2.70'), name: hostName('n') },
+      'isc',
+    );
+    const withAddress = (descr: string) =>
+      parseXml(
+        sampleConfig.replace(
+          '<virtualip></virtualip>',
+          `<virtualip><vip><subnet>192.0.2.70</subnet><descr>${descr}</descr></vip></virtualip>`,
+        ),
+      );
+    const reasons = (descr: string) =>
+      planEdits(withAddress(descr), owner, [lease], [lease.place]).conflicts.map(({ reason }) => reason);
+    expect(reasons('films')).toEqual(['the address 192.0.2.70 is a virtual address of the router (films)']);
+    expect(reasons(formatMark(markFor('web', otherOwner)))).toEqual([
+      'the address 192.0.2.70 is a virtual address of the router (lab home)',
+    ]);
+    expect(reasons(formatMark(markFor('web')))).toEqual([]);
+  });
+
   test('a port of the router is free on an address of its own', () => {
     const front = frontEndEntry(markFor('a'), {
       name: 'x',
@@ -190,15 +216,6 @@ describe('planEdits', () => {
       routing: { kind: 'tcp', backEnd: 'x' },
     });
     expect(planAll(sample, [front]).conflicts).toEqual([]);
-  });
-
-  test('a range for services is held against what is leased out and what the router is', () => {
-    const range = (first: string, last: string) => ({ first: ipv4(first), last: ipv4(last) });
-    expect(findRangeUse(sample, range('192.0.2.200', '192.0.2.220'))).toEqual([]);
-    expect(findRangeUse(sample, range('192.0.2.0', '192.0.2.110'))).toEqual([
-      '192.0.2.100 to 192.0.2.150 is leased out on lan',
-      "192.0.2.1 is the router's interface lan",
-    ]);
   });
 
   test('two clusters on one router see each other', () => {

@@ -1,5 +1,5 @@
 // Desired entries against what the router has: the changes that lead there, and what stands in the way. Pure.
-import { parseIpv4, rangeContains } from '@labwright/core/addresses/ipv4';
+import { parseIpv4 } from '@labwright/core/addresses/ipv4';
 import {
   type ConfigMap,
   type ConfigValue,
@@ -12,9 +12,10 @@ import {
 import { type Mark, type Owner, isOwnedBy } from '../config/mark.ts';
 import { type Place, formatPlace, markOf } from '../config/place.ts';
 import { type XmlDocument, childElements, findElement } from '../config/xml-tree.ts';
+import { type AddressUse, addressUses, findUse, usesOfOthers } from './address-use.ts';
 import type { Change, EntryChange } from './change.ts';
 import { type Claim, claimsOf, clashes, formatClaim } from './claim.ts';
-import { findInterfaceProblem, leasedRanges, routerUse } from './router-use.ts';
+import { findInterfaceProblem, routerUse } from './router-use.ts';
 
 /** One entry as it should be, its mark in it. */
 export interface OwnedEntry {
@@ -90,6 +91,7 @@ function planPlace(
     claimsOf(place, entry).map((claim) => ({ claim, holder: describeEntry(place, entry) })),
   );
   taken.push(...routerUse(document, place));
+  const uses = usesInTheWay(document, owner, place);
   const refuse = (mark: Mark, reason: string, holder?: string): void => {
     conflicts.push({ place, mark, reason, ...(holder === undefined ? {} : { holder }) });
   };
@@ -124,7 +126,7 @@ function planPlace(
       refuse(mark, `${formatClaim(clash.claim)} is taken by ${clash.holder}`, clash.holder);
       continue;
     }
-    const problem = findAddressProblem(document, place, value);
+    const problem = findAddressProblem(document, uses, place, value);
     if (problem !== undefined) {
       refuse(mark, problem);
       continue;
@@ -146,13 +148,26 @@ function planPlace(
   return { changes: [...removals, ...puts], conflicts };
 }
 
-/** pfSense's own pages give static leases and further addresses outside of the leased ranges only. */
-function findAddressProblem(document: XmlDocument, { tag }: Place, value: ConfigMap): string | undefined {
+/**
+ * pfSense's own pages give static leases and further addresses outside of the leased ranges only; and a further address is
+ * nobody's static lease, as no lease is for one of those.
+ */
+function usesInTheWay(document: XmlDocument, owner: Owner, { tag }: Place): readonly AddressUse[] {
+  if (tag !== 'vip' && tag !== 'staticmap') return [];
+  const other = tag === 'vip' ? 'lease' : 'virtual address';
+  return usesOfOthers(addressUses(document), owner).filter(({ kind }) => kind === 'leased' || kind === other);
+}
+
+function findAddressProblem(
+  document: XmlDocument,
+  uses: readonly AddressUse[],
+  { tag }: Place,
+  value: ConfigMap,
+): string | undefined {
   if (tag !== 'vip' && tag !== 'staticmap') return undefined;
   const address = parseIpv4(textAt(value, tag === 'vip' ? 'subnet' : 'ipaddr'));
-  const leased =
-    address === undefined ? undefined : leasedRanges(document).find(({ range }) => rangeContains(range, address));
-  if (leased !== undefined) return `the address ${address} is leased out by the router's DHCP on ${leased.interface}`;
+  const use = address === undefined ? undefined : findUse(uses, address);
+  if (use !== undefined) return `the address ${address} is ${use.what}`;
   return tag === 'vip' ? findInterfaceProblem(document, textAt(value, 'interface')) : undefined;
 }
 

@@ -1,7 +1,5 @@
-// What the router needs for itself (names, addresses, ports) and gives out by DHCP: entries of ours keep off it.
-import { isIPv4 } from 'node:net';
-import { type Ipv4Range, parseIpv4, rangeContains, rangesOverlap } from '@labwright/core/addresses/ipv4';
-import { type ConfigValue, isMap, listAt, parseValue, textAt } from '../config/config-value.ts';
+// What the router needs for itself (names, addresses, ports): entries of ours keep off it.
+import { type ConfigValue, isMap, parseValue, textAt } from '../config/config-value.ts';
 import type { Place } from '../config/place.ts';
 import { type XmlDocument, childElements, findElement } from '../config/xml-tree.ts';
 import type { Claim } from './claim.ts';
@@ -90,44 +88,11 @@ function nameServers(document: XmlDocument): readonly (readonly [string, string]
   });
 }
 
-/** Ranges that the router leases out, with the name of the interface. */
-export function leasedRanges(
-  document: XmlDocument,
-): readonly { readonly range: Ipv4Range; readonly interface: string }[] {
-  const dhcpd = findElement(document.root, ['dhcpd']);
-  return (dhcpd === undefined ? [] : childElements(dhcpd)).flatMap((element) => {
-    const section = parseValue(element);
-    if (!isMap(section) || !('enable' in section)) return [];
-    return [section, ...listAt(section, 'pool')].flatMap((holder) => {
-      const range = rangeOf(holder);
-      return range === undefined ? [] : [{ range, interface: element.name }];
-    });
-  });
-}
-
-function rangeOf(holder: ConfigValue): Ipv4Range | undefined {
-  const range = isMap(holder) ? holder['range'] : undefined;
-  const [first, last] = [parseIpv4(textAt(range, 'from')), parseIpv4(textAt(range, 'to'))];
-  return first === undefined || last === undefined ? undefined : { first, last };
-}
-
 /** Why an interface can have no further address; undefined when it can. pfSense passes over one that is off, and says nothing. */
 export function findInterfaceProblem(document: XmlDocument, name: string): string | undefined {
   const found = valueAt(document, 'interfaces', name);
   if (found === undefined) return `the router has no interface ${name}`;
   return isMap(found) && 'enable' in found ? undefined : `the router's interface ${name} is switched off`;
-}
-
-/** Why addresses cannot be given to services; empty when they can. */
-export function findRangeUse(document: XmlDocument, range: Ipv4Range): readonly string[] {
-  const leased = leasedRanges(document)
-    .filter((one) => rangesOverlap(one.range, range))
-    .map((one) => `${one.range.first} to ${one.range.last} is leased out on ${one.interface}`);
-  const own = ownAddresses(document).flatMap(({ claim, holder }) => {
-    const address = isIPv4(claim.value) ? parseIpv4(claim.value) : undefined;
-    return address !== undefined && rangeContains(range, address) ? [`${address} is ${holder}`] : [];
-  });
-  return [...leased, ...own];
 }
 
 function valueAt(document: XmlDocument, ...path: readonly string[]): ConfigValue | undefined {
