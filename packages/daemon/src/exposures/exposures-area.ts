@@ -18,13 +18,7 @@ import { type NameServer, startNameServer } from '@labwright/network/dns/name-se
 import { normalName } from '@labwright/network/exposures/annotations';
 import { decideExposures } from '@labwright/network/exposures/decide-exposures';
 import { exposureLines } from '@labwright/network/exposures/exposure-lines';
-import { exposureSettings } from '@labwright/network/exposures/exposure-settings';
-import type {
-  ExposureDecision,
-  ExposureFacts,
-  ExposureSettings,
-  NodePower,
-} from '@labwright/network/exposures/exposure';
+import type { ExposureDecision, ExposureFacts, NodePower } from '@labwright/network/exposures/exposure';
 import { listExposureFacts } from '@labwright/network/exposures/list-facts';
 import { RouterEnd } from '@labwright/network/router/router-end';
 import { explainName } from '@labwright/network/why/explain-name';
@@ -33,6 +27,7 @@ import { lookUpName, tryConnections } from '@labwright/network/why/look-around';
 import { whyPod } from '@labwright/network/why/why-facts';
 import type { ClusterArea } from '../cluster/cluster-area.ts';
 import type { RouterArea } from '../router/router-area.ts';
+import { makeSeenSettings } from './seen-settings.ts';
 
 export interface ExposuresAreaOptions {
   readonly blueprint: Blueprint;
@@ -67,11 +62,8 @@ export function makeExposuresArea(options: ExposuresAreaOptions): ExposuresArea 
   let server: NameServer | undefined;
   let following: Promise<void> | undefined;
 
-  const settings = (): ExposureSettings => {
-    const ports = (router?.router.setup?.ownPorts ?? []).filter(({ isShared }) => !isShared);
-    const own = ports.map(({ port, holder }) => ({ port: Number(port), purpose: holder }));
-    return exposureSettings(blueprint, own);
-  };
+  const routerBalances = blueprint.router?.manage.includes('haproxy') === true;
+  const settings = makeSeenSettings(blueprint, routerBalances ? router?.router : undefined, clock);
 
   const makeEnds = async (): Promise<readonly NetworkEnd[]> => {
     const ends: NetworkEnd[] = [];
@@ -111,9 +103,16 @@ export function makeExposuresArea(options: ExposuresAreaOptions): ExposuresArea 
         return undefined;
       });
       if (connection !== undefined) {
-        controller = startExposureController({ connection, ends, settings, power: () => power, clock, log });
+        controller = startExposureController({
+          connection,
+          ends,
+          settings: () => settings.current(),
+          power: () => power,
+          clock,
+          log,
+        });
         ended.addEventListener('abort', () => void controller?.close(), { once: true });
-        if (settings().routerBalances) await ensureIngressClass(connection, options);
+        if (routerBalances) await ensureIngressClass(connection, options);
         await controller.done;
         return;
       }
@@ -127,8 +126,11 @@ export function makeExposuresArea(options: ExposuresAreaOptions): ExposuresArea 
     const pki = await cluster.reach.vault.read(signal);
     if (pki === undefined)
       throw new LabwrightError('LW0002', { what: 'this lab has no cluster yet', fix: ['labwright up'] });
-    const listed = await listExposureFacts(await cluster.reach.connect(pki), power, signal);
-    return { decision: decideExposures(listed, settings()), facts: listed };
+    const [listed, known] = await Promise.all([
+      cluster.reach.connect(pki).then(async (connection) => await listExposureFacts(connection, power, signal)),
+      settings.fetch(signal),
+    ]);
+    return { decision: decideExposures(listed, known), facts: listed };
   };
 
   return {
@@ -137,6 +139,7 @@ export function makeExposuresArea(options: ExposuresAreaOptions): ExposuresArea 
       const ends = await makeEnds();
       // With nowhere to put names and addresses there is nothing to tell the cluster either.
       if (ends.length === 0) return;
+      settings.follow(() => controller?.touch(), ended);
       following = follow(ends).catch((error: unknown) => {
         if (!ended.aborted) log.error('exposures are not followed any more', { why: String(error) });
       });

@@ -3,7 +3,6 @@ import { type Cidr, type Ipv4, cidrRange, parseCidr, parseIpv4, rangeContains } 
 import { type ConfigValue, isMap, parseValue, textAt } from './config/config-value.ts';
 import type { InterfaceName } from './config/place.ts';
 import { childElements, findElement } from './config/xml-tree.ts';
-import { type OwnPort, ownPorts } from './edits/router-use.ts';
 import type { DhcpBackEnd } from './entries/lease-entry.ts';
 import type { NameServer } from './entries/name-entry.ts';
 import type { RouterState } from './router-state.ts';
@@ -16,7 +15,6 @@ export interface RouterSetup {
   readonly dhcpBackEnd: DhcpBackEnd;
   /** Those with an IPv4 address of their own. */
   readonly interfaces: readonly RouterInterface[];
-  readonly ownPorts: readonly OwnPort[];
 }
 
 export interface RouterInterface {
@@ -41,7 +39,6 @@ export function routerSetup({ profile, document }: Pick<RouterState, 'profile' |
       const found = interfaceOf(element.name, parseValue(element));
       return found === undefined ? [] : [found];
     }),
-    ownPorts: ownPorts(document),
   };
 }
 

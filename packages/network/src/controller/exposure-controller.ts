@@ -25,8 +25,8 @@ import { type EndProblem, type NetworkEnd, type NetworkState, networkState } fro
 export interface ExposureControllerOptions {
   readonly connection: Pick<ClusterConnection, 'watch' | 'apply' | 'patch'>;
   readonly ends: readonly NetworkEnd[];
-  /** Asked at every decision. */
-  readonly settings: () => ExposureSettings;
+  /** Asked at every decision. While it is undefined nothing is decided; `touch` says that it changed. */
+  readonly settings: () => ExposureSettings | undefined;
   /** Asked at every decision; `touch` says that it changed. */
   readonly power: () => ReadonlyMap<string, NodePower>;
   readonly clock: Clock;
@@ -49,7 +49,7 @@ export interface ExposureController {
   /** What it followed from. */
   facts(): ExposureFacts | undefined;
   ends(): readonly EndStatus[];
-  /** Something that is not in the cluster changed: a VM stopped, the router's own ports. */
+  /** Something that is not in the cluster changed: a VM stopped, what the router has itself. */
   touch(): void;
   /** Ends when it is closed; rejects with a mistake of the program. */
   readonly done: Promise<void>;
@@ -71,9 +71,10 @@ export function startExposureController(options: ExposureControllerOptions): Exp
 
   const decide = (): void => {
     const objects = cluster.current();
-    if (objects === undefined || signal.aborted) return;
+    const known = settings();
+    if (objects === undefined || known === undefined || signal.aborted) return;
     const facts: ExposureFacts = { ...objects, power: power(), held };
-    const decision = decideExposures(facts, settings());
+    const decision = decideExposures(facts, known);
     held = heldAddresses(decision);
     decided.set({ facts, decision });
     const state = networkState(decision);

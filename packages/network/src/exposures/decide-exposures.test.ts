@@ -249,6 +249,49 @@ describe('an address', () => {
     expect(decision.refusals[0]?.why).toContain('10.1.3.100-10.1.3.109');
   });
 
+  describe('that somebody has on the router', () => {
+    const pool = {
+      range: { first: ipv4('10.1.3.90'), last: ipv4('10.1.3.107') },
+      what: "leased out by the router's DHCP on lan",
+    };
+    const usedAddresses = { used: [pool], placed: [] };
+    const given = ({ exposures }: ExposureDecision) => exposures.flatMap(({ addresses }) => addresses);
+
+    test('is passed over, and the Event says so when it is asked for or nothing is left', () => {
+      const services = [
+        makeService('a', { spec: { loadBalancerIP: '10.1.3.105' } }),
+        ...[1, 2, 3].map((age) => makeService(`web${age}`, { age })),
+      ];
+      const decision = decide({ services }, { usedAddresses });
+      expect(given(decision).toSorted()).toEqual(['10.1.3.108', '10.1.3.109']);
+      expect(decision.refusals.map(({ reason, why }) => `${reason} ${why}`)).toEqual([
+        "address-used 10.1.3.105 is leased out by the router's DHCP on lan",
+        "range-full Service web3 gets no address: all of 10.1.3.100-10.1.3.109 are in use, some of them on the router: leased out by the router's DHCP on lan",
+      ]);
+    });
+
+    test('is not kept, unless ours was on the router first', () => {
+      const services = [makeService('web', { address: '10.1.3.105' })];
+      expect(given(decide({ services }, { usedAddresses }))).not.toContain('10.1.3.105');
+      const placed = { ...usedAddresses, placed: [ipv4('10.1.3.105')] };
+      expect(given(decide({ services }, { usedAddresses: placed }))).toEqual(['10.1.3.105']);
+    });
+  });
+
+  test('is kept and not newly given while the router was not seen', () => {
+    const services = [
+      makeService('old', { address: '10.1.3.105' }),
+      makeService('new', { hostname: 'new.svc', age: 1 }),
+    ];
+    const decision = decide({ services }, { unseen: 'the router fw1 was not seen yet' });
+    expect(decision.exposures.map(({ key, addresses }) => `${key} ${addresses.join()}`)).toEqual([
+      'Service default/old 10.1.3.105',
+    ]);
+    expect(decision.refusals.map(({ reason, why }) => `${reason} ${why}`)).toEqual([
+      'router-unseen Service new gets no address yet: the router fw1 was not seen yet, and which addresses and ports are free is not known',
+    ]);
+  });
+
   test('without a range is refused', () => {
     const { range: _, ...settings } = makeSettings();
     expect(reasons(decideExposures(makeFacts({ services: [makeService('web')] }), settings))).toEqual(['no-range web']);

@@ -87,7 +87,7 @@ interface Reachable extends Addressed {
 function giveAddresses(
   drafts: readonly Draft[],
   { held }: ExposureFacts,
-  { range, takenAddresses }: ExposureSettings,
+  { range, takenAddresses, usedAddresses, unseen }: ExposureSettings,
   refusals: Refusal[],
 ): readonly Addressed[] {
   const taken = new Map(takenAddresses);
@@ -110,7 +110,7 @@ function giveAddresses(
       current: [...(earlier?.current ?? []), ...current],
     });
   }
-  const given = planAddresses([...wishes.values()], { range, taken });
+  const given = planAddresses([...wishes.values()], { range, taken, usedAddresses, unseen });
   return drafts.flatMap((draft): Addressed[] => {
     if (draft.balancer !== 'router') return [{ draft, addresses: draft.statusAddresses }];
     const answer = given.get(wishKey(draft));
@@ -131,12 +131,16 @@ function refuseAddress({ source }: Draft, answer: Exclude<GivenAddress, { readon
         why: `${source.kind} ${source.name} gets no address: the network has no range for services`,
         fix: 'add services: FIRST-LAST to the network of the machines in the lab file',
       });
-    case 'full':
+    case 'full': {
+      const { range, used } = answer;
+      const others = [...new Set(used.map(({ what }) => what))].slice(0, 3).join(', ');
+      const words = others === '' ? '' : `, some of them on the router: ${others}`;
       return refuse(source, 'range-full', {
         subject: source.name,
-        why: `${source.kind} ${source.name} gets no address: all of ${answer.range.first}-${answer.range.last} are in use`,
+        why: `${source.kind} ${source.name} gets no address: all of ${range.first}-${range.last} are in use${words}`,
         fix: 'widen services of the network in the lab file, or delete a Service of type LoadBalancer',
       });
+    }
     case 'no-address':
       return refuse(source, 'address', {
         subject: answer.wanted,
@@ -152,6 +156,16 @@ function refuseAddress({ source }: Draft, answer: Exclude<GivenAddress, { readon
       const why = `${answer.wanted} is the address of ${answer.owner}`;
       return refuse(source, 'address-taken', { subject: answer.wanted, why, fix: other });
     }
+    case 'used': {
+      const { wanted, what } = answer;
+      return refuse(source, 'address-used', { subject: wanted, why: `${wanted} is ${what}`, fix: other });
+    }
+    case 'unseen':
+      return refuse(source, 'router-unseen', {
+        subject: source.name,
+        why: `${source.kind} ${source.name} gets no address yet: ${answer.why}, and which addresses and ports are free is not known`,
+        fix: 'it goes on by itself when the router answers (labwright doctor says what it misses)',
+      });
   }
 }
 

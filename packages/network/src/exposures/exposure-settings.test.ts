@@ -11,7 +11,7 @@ const home = await readFile(new URL('../../../../examples/home/lab.yaml', import
 function settingsOf(text: string) {
   const { lab, diagnostics } = parseLab(text, 'lab.yaml');
   if (lab === undefined) throw new Error(diagnostics.map(({ message }) => message).join('\n'));
-  return exposureSettings(resolveBlueprint(lab, { rehearsal: false }), []);
+  return exposureSettings(resolveBlueprint(lab, { rehearsal: false }));
 }
 
 test('the home example keeps every address and name that something has', () => {

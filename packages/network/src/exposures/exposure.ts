@@ -73,6 +73,8 @@ export type RefusalReason =
   | 'no-range'
   | 'address'
   | 'address-taken'
+  | 'address-used'
+  | 'router-unseen'
   | 'name-invalid'
   | 'name-outside'
   | 'name-reserved'
@@ -114,7 +116,22 @@ export interface RouterPort {
   readonly address?: Ipv4;
 }
 
-/** What the lab says. */
+/** Addresses that somebody else has on the router. */
+export interface UsedRange {
+  readonly range: Ipv4Range;
+  /** What goes on after "the address is": "leased out by the router's DHCP on lan". */
+  readonly what: string;
+}
+
+/** What the router says of itself. */
+export interface RouterView {
+  readonly ports: readonly RouterPort[];
+  readonly used: readonly UsedRange[];
+  /** Of ours, there already: whoever came to have them as well came later. */
+  readonly placed: readonly Ipv4[];
+}
+
+/** What the lab says, and its router. */
 export interface ExposureSettings {
   /** Names end in one of these. */
   readonly domains: readonly string[];
@@ -129,6 +146,10 @@ export interface ExposureSettings {
   /** Whole names that stand for something else, and for what: "pve1.home.arpa" is host pve1. */
   readonly reservedNames: ReadonlyMap<string, string>;
   readonly routerPorts: readonly RouterPort[];
+  /** Of the router; nothing exposed is given one of them. Absent where there is none of ours to look at. */
+  readonly usedAddresses?: Pick<RouterView, 'used' | 'placed'>;
+  /** Why which addresses are free is not known: until it is, what has one keeps it and no other is given. */
+  readonly unseen?: string;
 }
 
 /** Of the VM under a node, as its hypervisor says. */

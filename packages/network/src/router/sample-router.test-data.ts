@@ -26,7 +26,6 @@ export function makeSetup(changes: Partial<RouterSetup> = {}): RouterSetup {
     nameServer: 'unbound',
     dhcpBackEnd: 'isc',
     interfaces: [{ name: 'lan', address: ipv4('10.1.0.1'), cidr: cidr('10.1.0.0/22') }],
-    ownPorts: [],
     ...changes,
   };
 }
