@@ -154,14 +154,16 @@ async function checkOwnRouter(
   labFile: LabFile,
   store: Pick<Store, 'pins'> | undefined,
 ): Promise<readonly Finding[]> {
-  const { router } = resolveBlueprint(labFile.lab, { rehearsal: false });
+  const blueprint = resolveBlueprint(labFile.lab, { rehearsal: false });
+  const { router } = blueprint;
   if (router === undefined || router.manage.length === 0) return [];
   try {
     const { routerLogin } = await readRouterLogin(program, labFile, silentLog);
     if (routerLogin === undefined) return [];
     // As with Proxmox: looked at, and not trusted for the first time.
     const known = { get: async (name: string) => await store?.pins.get(name), set: async () => undefined };
-    return await checkRouter(program, router, { login: routerLogin, pins: routerPins({ pins: known }) });
+    const access = { login: routerLogin, pins: routerPins({ pins: known }) };
+    return await checkRouter(program, { ...blueprint, router }, access);
   } catch (thrown) {
     program.interrupt.throwIfAborted();
     return [findingOf(asLabwrightError(thrown), 'what router.manage of the lab file names')];

@@ -2,7 +2,7 @@ import { ipv4 } from '@labwright/core/addresses/ipv4';
 import { hostName } from '@labwright/core/addresses/names';
 import { profileOf } from '@labwright/drivers/pfsense/version-profile';
 import { expect, test } from 'vitest';
-import { judgeRouter } from './router-check.ts';
+import { judgeRouter, judgeServices } from './router-check.ts';
 
 const router = { name: hostName('fw1'), address: ipv4('10.1.0.1'), manage: ['dns', 'haproxy'] } as const;
 const judge = (version: string, hasBalancer = true) =>
@@ -20,4 +20,16 @@ test('a router that is known and has what is managed is fine', () => {
 test('a version that was not checked, and a package that is missing, are in the way', () => {
   expect(judge('2.9.1-RELEASE')).toContain('blocks: the router fw1 is read and not written to');
   expect(judge('2.7.2-RELEASE', false)).toContain('blocks: the router fw1 has no HAProxy');
+});
+
+test('a range for services that the router uses in part is told of', () => {
+  const range = { first: ipv4('10.1.3.100'), last: ipv4('10.1.3.200') };
+  expect(judgeServices(router, range, [])).toEqual([]);
+  expect(judgeServices(router, range, ['a', 'b', 'c', 'd', 'e'])).toMatchObject([
+    {
+      verdict: 'nice',
+      what: 'the range for services, 10.1.3.100-10.1.3.200, is partly in use on the router fw1',
+      why: 'a, b, c and 2 more',
+    },
+  ]);
 });

@@ -29,6 +29,7 @@ import { allMachines, withReplacements } from '@labwright/machines/replacements'
 import { routerSetup } from '@labwright/drivers/pfsense/router-setup';
 import { allPlaces, releasedParts, routerTerms, type RouterWish } from '@labwright/network/router/desired-router';
 import { ManagedRouter } from '@labwright/network/router/managed-router';
+import { findServicesUse } from '@labwright/network/router/router-view';
 import { entryName, formatHeld, planRouterSteps, routerStepKinds } from '@labwright/network/router/router-steps';
 import { z } from 'zod';
 import { formatRouterStatus } from './router-status.ts';
@@ -212,10 +213,13 @@ export function makeRouterArea(options: RouterAreaOptions): RouterArea {
         const wish = labWith(machines);
         const plan = router.plan(state, wish.exposures === 'none' ? wish : { ...wish, exposures: 'kept' });
         const { readOnly } = state.profile;
+        const { range } = blueprint.exposures;
+        const isAsked = isManaged && range !== undefined && machines.length > 0;
         return planRouterSteps({
           router: named.name,
           plan,
           ...(readOnly === undefined ? {} : { readOnly }),
+          ...(isAsked ? { services: { range, uses: findServicesUse(state, router.terms.owner, range) } } : {}),
           released: releasedParts(named.manage),
           machines: machines.map(({ vmId }) => vmId),
         });

@@ -1,3 +1,4 @@
+import { ipv4, type Ipv4Range } from '@labwright/core/addresses/ipv4';
 import type { AreaPlan } from '@labwright/core/plan/plan';
 import type { Step } from '@labwright/core/plan/step';
 import { parseXml } from '@labwright/drivers/pfsense/config/xml-tree';
@@ -7,7 +8,9 @@ import { sampleConfig } from '@labwright/drivers/pfsense/test-config';
 import { profileOf } from '@labwright/drivers/pfsense/version-profile';
 import { describe, expect, test } from 'vitest';
 import { desireRouter, releasedParts, routerTerms, type RouterWish } from './desired-router.ts';
+import { ownerOf } from './entry-names.ts';
 import { orderAfterRouter, planRouterSteps } from './router-steps.ts';
+import { findServicesUse } from './router-view.ts';
 import { makeBlueprint } from './sample-router.test-data.ts';
 
 const blueprint = makeBlueprint();
@@ -19,7 +22,7 @@ const empty = parseXml(
     .replace('<subnet>24</subnet>', '<subnet>22</subnet>'),
 );
 
-function planFor(document: typeof empty, lab: RouterWish['lab'], readOnly?: string) {
+function planFor(document: typeof empty, lab: RouterWish['lab'], readOnly?: string, range?: Ipv4Range) {
   const { desired, problems } = desireRouter(
     routerTerms(blueprint),
     { lab, exposures: 'kept' },
@@ -30,6 +33,9 @@ function planFor(document: typeof empty, lab: RouterWish['lab'], readOnly?: stri
     router: 'fw1',
     plan: { ...plan, problems },
     ...(readOnly === undefined ? {} : { readOnly }),
+    ...(range === undefined
+      ? {}
+      : { services: { range, uses: findServicesUse({ document }, ownerOf(blueprint.lab), range) } }),
     machines: blueprint.machines.map(({ vmId }) => vmId),
   });
   return { ...steps, document: plan.document };
@@ -117,6 +123,21 @@ describe('the steps of a router', () => {
         },
       ]
     `);
+  });
+
+  test('come with the problem of a range for services that the router leases out in part', () => {
+    const range = { first: ipv4('10.1.2.55'), last: ipv4('10.1.2.120') };
+    const { steps, problems } = planFor(empty, { blueprint }, undefined, range);
+    expect(steps).toHaveLength(3);
+    expect(problems).toMatchObject([
+      {
+        code: 'LW8009',
+        what: 'the range for services, 10.1.2.55-10.1.2.120, is partly in use on the router fw1',
+        why: "10.1.2.100 to 10.1.2.150 is leased out by the router's DHCP on lan, 10.1.2.60 is kept for printer by the router's DHCP on lan",
+      },
+    ]);
+    const free = { first: ipv4('10.1.3.100'), last: ipv4('10.1.3.200') };
+    expect(planFor(empty, { blueprint }, undefined, free).problems).toEqual([]);
   });
 
   test('are none for a version that is only read, and the plan says so', () => {

@@ -1,5 +1,6 @@
 // From the changes that the router needs to the steps of a plan: one for leases, one for names, one for balancers. Pure.
 import { createHash } from 'node:crypto';
+import type { Ipv4Range } from '@labwright/core/addresses/ipv4';
 import type { RouterPart } from '@labwright/core/blueprint/blueprint';
 import { type ErrorJson, LabwrightError } from '@labwright/core/errors/error';
 import type { AreaPlan } from '@labwright/core/plan/plan';
@@ -28,6 +29,8 @@ export interface RouterStepsInput {
   readonly plan: Pick<RouterPlan, 'changes' | 'conflicts'> & { readonly problems: readonly string[] };
   /** Parts that are not managed (any more): what their steps do is take away what is left of ours, and that is asked about. */
   readonly released?: readonly RouterPart[];
+  /** What others have of the range for services there, one phrase each. */
+  readonly services?: { readonly range: Ipv4Range; readonly uses: readonly string[] };
   /** Why nothing is written to it. */
   readonly readOnly?: string;
   /** VM IDs of the machines that are to stand on it. */
@@ -37,12 +40,13 @@ export interface RouterStepsInput {
 const estimateMs = 6_000;
 
 export function planRouterSteps(input: RouterStepsInput): AreaPlan {
-  const { router, plan, readOnly } = input;
+  const { router, plan, readOnly, services } = input;
   const problems = [
     ...plan.conflicts.map((conflict) => conflictProblem(router, conflict)),
     ...plan.problems.map((what) =>
       new LabwrightError('LW8009', { what, where: { router }, fix: ['correct the address in the lab file'] }).toJSON(),
     ),
+    ...(services === undefined || services.uses.length === 0 ? [] : [rangeProblem(router, services)]),
   ];
   if (readOnly !== undefined && plan.changes.length > 0) {
     const error = new LabwrightError('LW8006', {
@@ -174,6 +178,19 @@ function conflictProblem(router: string, conflict: Conflict): ErrorJson {
     what: `an entry of the lab is not on the router ${router}: ${reason}`,
     where: { router, place: formatPlace(place), entry: mark.key },
     fix: [conflictFix(conflict)],
+  }).toJSON();
+}
+
+/** The rest of the range is given all the same: what is in use is passed over. */
+function rangeProblem(
+  router: string,
+  { range: { first, last }, uses }: NonNullable<RouterStepsInput['services']>,
+): ErrorJson {
+  return new LabwrightError('LW8009', {
+    what: `the range for services, ${first}-${last}, is partly in use on the router ${router}`,
+    where: { router },
+    why: shorten(uses),
+    fix: ['correct services of the network in the lab file, or change that on the router'],
   }).toJSON();
 }
 
