@@ -186,6 +186,29 @@ describe('planEdits', () => {
     expect(planAll(sample, desired)).toEqual({ changes: [], conflicts: [expect.objectContaining({ reason })] });
   });
 
+  test('a front end on an address that the router may not have is a conflict as well', () => {
+    const on = (address: string) => {
+      const at = { kind: 'one', address } as const;
+      const routing = { kind: 'tcp', backEnd: 'x' } as const;
+      return [
+        virtualIpEntry(markFor('a'), 'lan', address),
+        frontEndEntry(markFor('a.80'), { name: 'x', address: at, port: 80, routing }),
+      ];
+    };
+    const reason = "the address 192.0.2.60 is kept for printer by the router's DHCP on lan";
+    const plan = planAll(sample, on('192.0.2.60'));
+    expect(plan.changes).toEqual([]);
+    expect(plan.conflicts.map((each) => [each.mark.key, each.reason])).toEqual([
+      ['a', reason],
+      ['a.80', reason],
+    ]);
+    // One that it has by somebody else's hand can be bound.
+    const theirs = '<vip><subnet>192.0.2.70</subnet><descr>mine</descr></vip>';
+    const shared = planAll(parseXml(sampleConfig.replace('<virtualip>', `<virtualip>${theirs}`)), on('192.0.2.70'));
+    expect(shared.changes).toHaveLength(1);
+    expect(shared.conflicts.map((each) => each.mark.key)).toEqual(['a']);
+  });
+
   test('a lease for a virtual address of a person or of another lab is a conflict, for one of ours not', () => {
     const lease = leaseEntry(
       markFor('a'),

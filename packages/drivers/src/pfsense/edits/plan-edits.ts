@@ -5,6 +5,7 @@ import {
   type ConfigValue,
   canonicalValue,
   isMap,
+  listAt,
   parseText,
   parseValue,
   textAt,
@@ -52,10 +53,41 @@ export function planEdits(
     const wanted = desired.filter((entry) => formatPlace(entry.place) === formatPlace(place));
     return planPlace(document, owner, place, wanted, keeps);
   });
-  return {
-    changes: plans.flatMap(({ changes }) => changes),
-    conflicts: plans.flatMap(({ conflicts }) => conflicts),
-  };
+  return withoutLostBinds(
+    document,
+    {
+      changes: plans.flatMap(({ changes }) => changes),
+      conflicts: plans.flatMap(({ conflicts }) => conflicts),
+    },
+    desired,
+  );
+}
+
+/** HAProxy as a whole does not start with a front end on an address that the router has not: such a one is refused with its address. */
+function withoutLostBinds(document: XmlDocument, plan: EditPlan, desired: readonly OwnedEntry[]): EditPlan {
+  const key = ({ place, mark }: Pick<OwnedEntry, 'place' | 'mark'>): string => `${formatPlace(place)} ${mark.key}`;
+  const refused = new Map(plan.conflicts.map((conflict) => [key(conflict), conflict.reason]));
+  const lost = new Map(
+    desired.flatMap((entry) => {
+      const reason = entry.place.tag === 'vip' ? refused.get(key(entry)) : undefined;
+      return reason === undefined ? [] : [[textAt(entry.value, 'subnet'), reason] as const];
+    }),
+  );
+  if (lost.size === 0) return plan;
+  const onRouter = addressUses(document).filter(({ kind }) => kind === 'interface' || kind === 'virtual address');
+  for (const { range } of onRouter) if (range.first === range.last) lost.delete(range.first);
+  const conflicts: Conflict[] = [];
+  const changes = plan.changes.filter((change) => {
+    if (change.kind !== 'entry') return true;
+    const reasons = listAt(change.after, 'a_extaddr', 'item').flatMap(
+      (bind) => lost.get(textAt(bind, 'extaddr_custom')) ?? [],
+    );
+    const [reason] = reasons;
+    if (reason === undefined) return true;
+    conflicts.push({ place: change.place, mark: change.mark, reason });
+    return false;
+  });
+  return { changes, conflicts: [...plan.conflicts, ...conflicts] };
 }
 
 /** The entries of a place in their order; none when its container is missing. */
