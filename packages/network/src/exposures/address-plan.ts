@@ -73,10 +73,12 @@ export function planAddresses(
       : { kind: 'used', wanted, what: use.what };
   };
 
-  // What has an address keeps it, also against an older one that would like to have it.
+  // What has an address keeps it, also against an older one that would like to have it; and against its own wish for another
+  // while it is not known which are free.
   for (const { key, wanted, current } of wishes) {
     const kept = current.flatMap((text) => parseIpv4(text) ?? []).find(canStay);
-    if (kept !== undefined && (wanted === undefined || wanted === kept)) give(key, kept);
+    const canMove = wanted !== undefined && wanted !== kept && unseen === undefined;
+    if (kept !== undefined && !canMove) give(key, kept);
   }
   if (unseen !== undefined) {
     for (const { key } of wishes) if (!given.has(key)) given.set(key, { kind: 'unseen', why: unseen });

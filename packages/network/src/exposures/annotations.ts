@@ -7,7 +7,7 @@ const ownAnnotations = {
   hostname: 'labwright.dev/hostname',
   /** "false": Labwright leaves the object alone. */
   expose: 'labwright.dev/expose',
-  /** An address of the services range. */
+  /** An address of the services range, where the router balances. */
   address: 'labwright.dev/address',
   /** Networks that may connect, with commas between; Services have a field for it as well. */
   sourceRanges: 'labwright.dev/source-ranges',
@@ -47,9 +47,15 @@ export function asksForUs({ metadata: { annotations = {} } }: Annotated): boolea
 export function wantedAddress(
   object: Annotated & { readonly spec: { readonly loadBalancerIP?: string | undefined } },
 ): string | undefined {
-  const text = object.metadata.annotations?.[ownAnnotations.address] ?? object.spec.loadBalancerIP ?? '';
-  return text.trim() === '' ? undefined : text.trim();
+  return annotatedAddress(object) ?? textOr(object.spec.loadBalancerIP);
 }
+
+/** An Ingress has no field for it. */
+export function annotatedAddress({ metadata: { annotations = {} } }: Annotated): string | undefined {
+  return textOr(annotations[ownAnnotations.address]);
+}
+
+const textOr = (text = ''): string | undefined => (text.trim() === '' ? undefined : text.trim());
 
 export function ingressClass(
   object: Annotated & { readonly spec: { readonly ingressClassName?: string | undefined } },

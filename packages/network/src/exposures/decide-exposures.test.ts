@@ -282,9 +282,11 @@ describe('an address', () => {
     const services = [
       makeService('old', { address: '10.1.3.105' }),
       makeService('new', { hostname: 'new.svc', age: 1 }),
+      makeService('moving', { address: '10.1.3.104', spec: { loadBalancerIP: '10.1.3.106' }, age: 2 }),
     ];
     const decision = decide({ services }, { unseen: 'the router fw1 was not seen yet' });
     expect(decision.exposures.map(({ key, addresses }) => `${key} ${addresses.join()}`)).toEqual([
+      'Service default/moving 10.1.3.104',
       'Service default/old 10.1.3.105',
     ]);
     expect(decision.refusals.map(({ reason, why }) => `${reason} ${why}`)).toEqual([
@@ -413,6 +415,41 @@ describe('an Ingress', () => {
   test('with TLS is told that it answers on port 80 only', () => {
     const ingress = makeIngress('a', ['a.svc/ web:80'], { spec: { tls: [{ hosts: ['a.svc'] }] } });
     expect(reasons(decide({ services, ingresses: [ingress] }))).toEqual(['tls tls']);
+  });
+
+  describe('that asks for an address', () => {
+    const asking = (name: string, address: string, age = 0, spec = {}) =>
+      makeIngress(name, [`${name}.svc/ web:80`], { age, spec, annotations: { 'labwright.dev/address': address } });
+    const plain = makeIngress('plain', ['plain.svc/ web:80'], { age: 1 });
+    const given = (decision: ExposureDecision) =>
+      Object.fromEntries(decision.exposures.map(({ source, addresses }) => [source.name, addresses.join()]));
+
+    test('has it with all others, and a younger one that asks otherwise is told', () => {
+      const ingresses = [plain, asking('a', '10.1.3.105', 2), asking('b', '10.1.3.106', 3)];
+      const decision = decide({ services, ingresses });
+      expect(given(decision)).toEqual({ a: '10.1.3.105', b: '10.1.3.105', plain: '10.1.3.105' });
+      expect(reasons(decision)).toEqual(['address 10.1.3.106']);
+    });
+
+    test('that it cannot have is told, and all others stay as they are', () => {
+      const held = new Map([['Ingress *', ipv4('10.1.3.104')]]);
+      const ingresses = [plain, asking('a', '10.1.9.9')];
+      const decision = decide({ services, ingresses, held });
+      expect(given(decision)).toEqual({ a: '10.1.3.104', plain: '10.1.3.104' });
+      expect(decision.refusals.map(({ key, why }) => `${key}: ${why}`)).toEqual([
+        'Ingress default/a: 10.1.9.9 is not in the range for services, 10.1.3.100-10.1.3.109',
+      ]);
+    });
+
+    test('and is not the router’s is told, as is a Service of MetalLB', () => {
+      const annotations = { 'labwright.dev/address': '10.1.3.105' };
+      const lb = makeService('lb', { annotations, spec: { loadBalancerClass: 'metallb.io/metallb' } });
+      const ingresses = [asking('a', '10.1.3.105', 0, { ingressClassName: 'traefik' })];
+      expect(reasons(decide({ services: [...services, lb], ingresses }))).toEqual([
+        'address 10.1.3.105',
+        'address 10.1.3.105',
+      ]);
+    });
   });
 
   test('of another class has the address that its controller gives', () => {

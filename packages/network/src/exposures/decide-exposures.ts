@@ -103,6 +103,7 @@ function giveAddresses(
     const key = wishKey(draft);
     const current = [...(held.has(key) ? [held.get(key) ?? ''] : []), ...draft.statusAddresses];
     const earlier = wishes.get(key);
+    // Of those that share one the oldest says which.
     const wanted = earlier?.wanted ?? draft.wantedAddress;
     wishes.set(key, {
       key,
@@ -110,14 +111,43 @@ function giveAddresses(
       current: [...(earlier?.current ?? []), ...current],
     });
   }
-  const given = planAddresses([...wishes.values()], { range, taken, usedAddresses, unseen });
+  const plan = () => planAddresses([...wishes.values()], { range, taken, usedAddresses, unseen });
+  let given = plan();
+  const shared = wishes.get(routerIngressKey);
+  const refused = given.get(routerIngressKey);
+  if (shared?.wanted !== undefined && refused !== undefined && isAboutWish(refused)) {
+    // One Ingress asked for what it cannot have: that withdraws none of the others.
+    const { wanted, ...without } = shared;
+    const asking = drafts.filter((draft) => wishKey(draft) === routerIngressKey && draft.wantedAddress === wanted);
+    refusals.push(...asking.map((draft) => refuseAddress(draft, refused)));
+    wishes.set(routerIngressKey, without);
+    given = plan();
+  }
   return drafts.flatMap((draft): Addressed[] => {
     if (draft.balancer !== 'router') return [{ draft, addresses: draft.statusAddresses }];
     const answer = given.get(wishKey(draft));
-    if (answer?.kind === 'given') return [{ draft, addresses: [answer.address] }];
+    if (answer?.kind === 'given') {
+      const { address } = answer;
+      const isShared = draft.source.kind === 'Ingress' && draft.wantedAddress !== address;
+      if (isShared && draft.wantedAddress !== shared?.wanted) refusals.push(...refuseShared(draft, address));
+      return [{ draft, addresses: [address] }];
+    }
     if (answer !== undefined) refusals.push(refuseAddress(draft, answer));
     return [];
   });
+}
+
+/** Whether the very address that was asked for is in the way. */
+function isAboutWish(answer: GivenAddress): answer is Exclude<GivenAddress, { readonly kind: 'given' }> {
+  return ['no-address', 'outside', 'taken', 'used'].includes(answer.kind);
+}
+
+function refuseShared({ source, wantedAddress: wanted }: Draft, address: Ipv4): readonly Refusal[] {
+  if (wanted === undefined) return [];
+  const why = `Ingress ${source.name} asks for the address ${wanted.slice(0, 60)}, and all that the router routes by host and path shares ${address}`;
+  return [
+    refuse(source, 'address', { subject: wanted, why, fix: 'remove labwright.dev/address, or ask for the same' }),
+  ];
 }
 
 const wishKey = ({ source, key }: Draft): ExposureKey => (source.kind === 'Ingress' ? routerIngressKey : key);

@@ -1,7 +1,16 @@
 // What an Ingress asks for: names, and where each host and path leads.
 import { type Ingress, type IngressBackend, statusAddresses } from '../cluster/exposed-kinds.ts';
-import { hostnames, ingressClass, isLeftAlone, normalName, sourceRanges } from './annotations.ts';
-import { type DraftContext, type Drafted, isRefusal, portBackends, readRanges, refuse, sourceOf } from './draft.ts';
+import { annotatedAddress, hostnames, ingressClass, isLeftAlone, normalName, sourceRanges } from './annotations.ts';
+import {
+  type DraftContext,
+  type Drafted,
+  isRefusal,
+  portBackends,
+  readRanges,
+  refuse,
+  refuseAnnotatedAddress,
+  sourceOf,
+} from './draft.ts';
 import { noRouter } from './draft-service.ts';
 import { compareText } from './eligible-nodes.ts';
 import {
@@ -32,7 +41,9 @@ export function draftIngress(ingress: Ingress, settings: ExposureSettings, conte
 
   const hasTls = (spec.tls ?? []).length > 0;
   const routed = isRouted ? routesOf(ingress, source, context) : { routes: [], refusals: [] };
-  const refusals = [...routed.refusals, ...(isRouted && hasTls ? [noTls(source)] : [])];
+  const wanted = annotatedAddress(ingress);
+  const unasked = isRouted ? [] : refuseAnnotatedAddress(source, wanted, 'give it to the Service of its controller');
+  const refusals = [...routed.refusals, ...(isRouted && hasTls ? [noTls(source)] : []), ...unasked];
   const hosts = (spec.rules ?? []).flatMap(({ host }) => (host === undefined || host === '' ? [] : [normalName(host)]));
   const ports = [httpPort, ...(hasTls && !isRouted ? [httpsPort] : [])];
   return {
@@ -44,6 +55,7 @@ export function draftIngress(ingress: Ingress, settings: ExposureSettings, conte
       balancer,
       ...(className === undefined ? {} : { loadBalancerClass: className }),
       wantedNames: [...new Set([...hosts, ...hostnames(ingress)])],
+      ...(wanted === undefined ? {} : { wantedAddress: wanted }),
       statusAddresses: statusAddresses(ingress),
       ports: ports.map((port) => ({ port, protocol: 'TCP', backends: [] })),
       routes: routed.routes,

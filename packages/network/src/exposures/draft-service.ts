@@ -1,6 +1,6 @@
 // What a Service asks for.
 import { statusAddresses, type ExposedService } from '../cluster/exposed-kinds.ts';
-import { asksForUs, hostnames, isLeftAlone, sourceRanges, wantedAddress } from './annotations.ts';
+import { annotatedAddress, asksForUs, hostnames, isLeftAlone, sourceRanges, wantedAddress } from './annotations.ts';
 import {
   type DraftContext,
   type Drafted,
@@ -8,6 +8,7 @@ import {
   portBackends,
   readRanges,
   refuse,
+  refuseAnnotatedAddress,
   type ServicePort,
   sourceOf,
 } from './draft.ts';
@@ -52,8 +53,10 @@ export function draftService(service: ExposedService, settings: ExposureSettings
     return { refusals: [...refusals, noPorts] };
   }
   const wanted = wantedAddress(service);
+  const fix = 'ask whoever balances it (MetalLB takes metallb.io/loadBalancerIPs), and remove labwright.dev/address';
+  const unasked = balancer === 'router' ? [] : refuseAnnotatedAddress(source, annotatedAddress(service), fix);
   return {
-    refusals,
+    refusals: [...refusals, ...unasked],
     draft: {
       key: exposureKey(source),
       source,

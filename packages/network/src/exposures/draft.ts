@@ -94,4 +94,15 @@ export function readRanges(
   }
 }
 
+/** What was asked of us and is somebody else's to give; none when nothing was asked. */
+export function refuseAnnotatedAddress(
+  source: ExposureSource,
+  wanted: string | undefined,
+  fix: string,
+): readonly Refusal[] {
+  if (wanted === undefined) return [];
+  const why = `${source.kind} ${source.name} asks for the address ${wanted.slice(0, 60)}, which Labwright does not give: it is not balanced by the router`;
+  return [refuse(source, 'address', { subject: wanted, why, fix })];
+}
+
 export const isRefusal = (value: object): value is Refusal => 'reason' in value;
