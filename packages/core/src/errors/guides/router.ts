@@ -69,6 +69,7 @@ export const routerGuide: Readonly<Record<Extract<ErrorCode, `LW8${string}`>, Er
     meaning: 'pfSense cannot hold such a name or address, or it would not mean what was meant.',
     advice: [
       'Names are of lower-case letters, digits and dashes, with a domain: `web.svc`. The router has no wildcards.',
+      'A range for services that is partly in use on the router: its free addresses are given all the same. Correct `services` of the network, or the lease pool, static lease or virtual address that the message names.',
     ],
   },
   LW8010: {
