@@ -110,8 +110,11 @@ export async function readRouterLogin(
   if (router?.password === undefined) return {};
   const { user } = router;
   try {
-    const password = await readLabSecret(program, labFile, router.password, 'router.password', program.interrupt);
-    return { routerLogin: { user, password } };
+    const reference = router.password;
+    const read = async (signal: AbortSignal): Promise<Secret> =>
+      await readLabSecret(program, labFile, reference, 'router.password', signal);
+    const password = await read(program.interrupt);
+    return { routerLogin: { user, password, readPassword: async () => await read(program.signal) } };
   } catch (error) {
     if (router.manage.length > 0 || !(error instanceof LabwrightError) || error.code !== 'LW1003') throw error;
     log.info('the router is not looked at: nothing of it is managed, and its password cannot be read', {

@@ -53,6 +53,7 @@ async function readRouterLogin(
   stateDirectory: string,
 ): Promise<Pick<ServeOptions, 'routerLogin'>> {
   if (router?.password === undefined || !(await exists(rehearsalFiles(stateDirectory).router))) return {};
-  const { user } = router;
-  return { routerLogin: { user, password: await readRehearsedSecret(stateDirectory, router.password) } };
+  const { user, password: reference } = router;
+  const readPassword = async (): Promise<Secret> => await readRehearsedSecret(stateDirectory, reference);
+  return { routerLogin: { user, password: await readPassword(), readPassword } };
 }

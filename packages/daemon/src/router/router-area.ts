@@ -37,6 +37,8 @@ import { formatRouterStatus } from './router-status.ts';
 export interface RouterLogin {
   readonly user: string;
   readonly password: Secret;
+  /** What the lab refers to by now; absent where that cannot change while this runs. */
+  readonly readPassword?: () => Promise<Secret>;
 }
 
 export interface RouterAreaOptions {
@@ -137,7 +139,8 @@ export function makeRouterArea(options: RouterAreaOptions): RouterArea {
     }
   };
   const attend = (): void => {
-    if (isManaged) keeping ??= keep(ended);
+    // After a fault of ours the next who needs it begins anew.
+    if (isManaged) keeping ??= keep(ended).finally(() => (keeping = undefined));
   };
   /** One that is not managed is kept for as long as steps take away what is left of ours. */
   let clearing: { users: number; readonly stop: AbortController; readonly done: Promise<void> } | undefined;
@@ -209,6 +212,8 @@ export function makeRouterArea(options: RouterAreaOptions): RouterArea {
       // Spent on looking alone: an unmanaged router that is silent holds no plan up.
       const patience = isManaged ? signal : AbortSignal.any([signal, AbortSignal.timeout(unmanagedPatienceMs)]);
       try {
+        // Plans are asked for by persons, who may have mended what was refused.
+        await router.retry();
         const state = await router.look(patience);
         const wish = labWith(machines);
         const plan = router.plan(state, wish.exposures === 'none' ? wish : { ...wish, exposures: 'kept' });

@@ -25,7 +25,9 @@ export async function formatRouterStatus(
     signal.throwIfAborted();
     const error = asLabwrightError(thrown);
     if (error.code === 'LW0001') throw error;
-    return away(error);
+    // It is there, and it or we want no more of the other until a person mends that.
+    const isRefused = error.code === 'LW8002' || error.code === 'LW8003';
+    return isRefused ? { ...known, version: null, standing: 'failing', words: error.message } : away(error);
   }
 }
 

@@ -1,10 +1,10 @@
-// A connection to a pfSense over its XML-RPC: one call at a time, and none any more after a refused login.
+// A connection to a pfSense over its XML-RPC: one call at a time, and none after a refused login until that is mended.
 import { LabwrightError } from '@labwright/core/errors/error';
 import type { Log } from '@labwright/core/ports/log';
-import type { Secret } from '@labwright/core/ports/secret';
 import { keyedQueue } from '@labwright/core/engine/keyed-queue';
 import { Pool } from 'undici';
 import { z } from 'zod';
+import { RouterLogin, type RouterLoginOptions } from './login.ts';
 import { type SnippetName, formatSnippet } from './snippet.ts';
 import {
   type RouterAddress,
@@ -23,10 +23,9 @@ import {
   parseRpcAnswer,
 } from './xmlrpc/xmlrpc.ts';
 
-export interface ConnectPfsenseOptions {
+export interface ConnectPfsenseOptions extends RouterLoginOptions {
   readonly router: RouterAddress;
   readonly user: string;
-  readonly password: Secret;
   readonly pins: RouterPins;
   readonly expect: RouterIdentification['expect'];
   readonly log: Log;
@@ -43,6 +42,16 @@ export interface PfsenseConnection {
    */
   execute<Answer>(name: SnippetName, values: unknown, answer: z.ZodType<Answer>, signal: AbortSignal): Promise<Answer>;
   fetchFirmware(signal: AbortSignal): Promise<Firmware>;
+  /**
+   * Whether what a call failed for with LW8002 or LW8003 is another by now: the password that the lab refers to, or the
+   * certificate that is trusted. Sends nothing, and no connection is made.
+   */
+  isMended(error: LabwrightError): Promise<boolean>;
+  /**
+   * A person asks for one more login after a refused one. Says whether the next call sends one: not where it could have the
+   * router ban this computer.
+   */
+  allowLogin(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -61,7 +70,7 @@ const snippetAnswer = z.strictObject({ r: z.string() });
 
 /** Opens nothing yet: the first call connects. */
 export function connectPfsense(options: ConnectPfsenseOptions): PfsenseConnection {
-  const { router, user, password, log, answerTimeoutMs = 120_000, connectTimeoutMs = 10_000 } = options;
+  const { router, user, log, answerTimeoutMs = 120_000, connectTimeoutMs = 10_000 } = options;
   const host = router.address.includes(':') ? `[${router.address}]` : router.address;
   const pool = new Pool(`https://${host}:${router.port}`, {
     connect: routerConnector(router, { pins: options.pins, expect: options.expect, connectTimeoutMs, log }),
@@ -75,20 +84,20 @@ export function connectPfsense(options: ConnectPfsenseOptions): PfsenseConnectio
   });
   // The router answers one call at a time; calls that stand in line here give up with their signal, there they would not.
   const line = keyedQueue();
-  let denied: LabwrightError | undefined;
+  const login = new RouterLogin(options);
 
   const call = async (method: string, parameters: readonly RpcValue[], signal: AbortSignal): Promise<RpcValue> =>
     await line.run([router.name], signal, async () => {
-      if (denied !== undefined) throw denied;
+      if (login.refusal !== undefined) throw login.refusal;
       const answer = await exchange(method, parameters, signal);
       if (answer.kind === 'value') return answer.value;
       const error = faultError(router, method, user, answer);
-      if (error.code === 'LW8002') denied = error;
+      if (error.code === 'LW8002') login.refused(error, answer.code === -2 ? 'privilege' : 'login');
       throw error;
     });
 
   const exchange = async (method: string, parameters: readonly RpcValue[], signal: AbortSignal): Promise<RpcAnswer> => {
-    const credentials = Buffer.from(`${user}:${password.reveal()}`, 'utf8').toString('base64');
+    const credentials = Buffer.from(`${user}:${login.password.reveal()}`, 'utf8').toString('base64');
     try {
       const response = await pool.request({
         method: 'POST',
@@ -104,8 +113,9 @@ export function connectPfsense(options: ConnectPfsenseOptions): PfsenseConnectio
       });
       const body = await response.body.text();
       if (response.statusCode === 401 || response.statusCode === 403) {
-        denied = loginError(router, user, `HTTP status ${response.statusCode}`);
-        throw denied;
+        const error = loginError(router, user, `HTTP status ${response.statusCode}`);
+        login.refused(error, 'login');
+        throw error;
       }
       if (response.statusCode !== 200) throw statusError(router, method, response.statusCode, body);
       return parseRpcAnswer(body);
@@ -134,6 +144,13 @@ export function connectPfsense(options: ConnectPfsenseOptions): PfsenseConnectio
       const { platform, config_version: configVersion } = firmware.data;
       return { version: firmware.data.firmware.version, platform, configVersion };
     },
+    isMended: async ({ code, where }) => {
+      if (code !== 'LW8003') return await login.isMended();
+      // One of the other world is trusted by nobody.
+      const { known } = where;
+      return known !== undefined && (await options.pins.get(router.name)) !== known;
+    },
+    allowLogin: async () => (await login.isMended()) || login.forgive(),
     close: async () => {
       await pool.close();
     },
@@ -198,7 +215,11 @@ function loginError(router: RouterAddress, user: string, why: string): Labwright
     what: `the router ${router.name} refused the login of ${user}`,
     where: placeOf(router, 'login'),
     why: `${why}; nothing more is sent, because pfSense bans an address after a few failed logins`,
-    fix: ['correct router.user and router.password in the lab file', 'then start Labwright again'],
+    fix: [
+      'correct router.user and router.password in the lab file, or the secret that it names',
+      'a secret that is another one by then is taken up by itself; one that comes from the environment: start Labwright again',
+      'the same one is tried once more at the next: labwright up',
+    ],
   });
 }
 
@@ -215,7 +236,10 @@ function faultError(
       what: `the user ${user} of the router ${router.name} may not use its interface for programs`,
       where: placeOf(router, call),
       why: excerpt(fault.message),
-      fix: ['give it the privilege "System - HA node sync" under System > User Manager', 'then start Labwright again'],
+      fix: [
+        'give it the privilege "System - HA node sync" under System > User Manager',
+        'it is looked at again each minute',
+      ],
     });
   }
   return new LabwrightError('LW8004', {

@@ -106,6 +106,12 @@ export class ManagedRouter {
     return await this.#keeper.run(signal);
   }
 
+  /** A person asks: what was refused (LW8002, LW8003) is tried once more, as far as that does no harm. */
+  async retry(): Promise<void> {
+    await this.#options.connection.allowLogin();
+    this.#keeper.retry();
+  }
+
   /** Reads the router, beside the keeper. Throws as fetchRouterState does. */
   async look(signal: AbortSignal): Promise<RouterState> {
     const state = await fetchRouterState(this.#options.connection, this.#state, signal);
@@ -162,7 +168,7 @@ export class ManagedRouter {
         if (number.value > 0 && this.#isReached(until, number.value)) return this.standing;
         const problem = this.#problem(until);
         const leftMs = endMs - clock.monotonic();
-        if (problem !== undefined && leftMs <= 0) throw problem;
+        if (problem !== undefined && (leftMs <= 0 || !isPassing(problem))) throw problem;
         await this.#changed(problem === undefined ? 60_000 : Math.min(1_000, leftMs), ended);
       }
     } finally {
@@ -276,6 +282,11 @@ export class ManagedRouter {
   #tell(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** What is refused stays so until somebody mends it, however long it is waited for. */
+function isPassing({ code }: LabwrightError): boolean {
+  return code !== 'LW8002' && code !== 'LW8003';
 }
 
 function heldError(router: string, holder: string | undefined): LabwrightError {

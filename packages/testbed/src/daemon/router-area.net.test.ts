@@ -55,14 +55,24 @@ describe('the router of a lab', { timeout: 90_000 }, () => {
   let api: Server;
   let open: { readonly area: RouterArea; close(): Promise<void> };
 
-  const start = (changes: { readonly password?: string; readonly manage?: string } = {}) => {
+  const start = (
+    changes: {
+      readonly password?: string;
+      readonly readPassword?: () => Promise<Secret>;
+      readonly manage?: string;
+    } = {},
+  ) => {
     const stop = new AbortController();
     const as = changes.manage === undefined ? blueprint : makeBlueprint(changes.manage);
     if (as.router === undefined) throw new Error('the lab has a router');
     const area = makeRouterArea({
       blueprint: as,
       router: as.router,
-      login: { user: router.login.user, password: new Secret(changes.password ?? router.login.password) },
+      login: {
+        user: router.login.user,
+        password: new Secret(changes.password ?? router.login.password),
+        ...(changes.readPassword === undefined ? {} : { readPassword: changes.readPassword }),
+      },
       expect: 'rehearsal',
       pins: {
         get: async (name) => await Promise.resolve(pins.get(name)),
@@ -283,13 +293,21 @@ describe('the router of a lab', { timeout: 90_000 }, () => {
     await router.control.removeFaults(fault);
   });
 
-  test('is asked once with a wrong password, and not again', async () => {
+  test('is asked with a wrong password once, and once more for a plan, and is kept when the secret is the right one', async () => {
     await open.close();
-    open = start({ password: 'wrong' });
+    let password = 'wrong';
+    open = start({ password, readPassword: async () => await Promise.resolve(new Secret(password)) });
+    open.area.attend();
+    await expect
+      .poll(async () => await open.area.status(signal), patience)
+      .toMatchObject({ standing: 'failing', words: expect.stringContaining('refused the login') as string });
     for (let count = 0; count < 3; count += 1) {
       expect((await open.area.plan(blueprint.machines, signal)).problems).toMatchObject([{ code: 'LW8002' }]);
     }
     expect((await router.control.fetchStatus()).blocked).toEqual([]);
+    password = router.login.password;
+    await expect.poll(async () => await open.area.status(signal), patience).toMatchObject({ standing: 'in step' });
+    expect(JSON.stringify((await open.area.plan(blueprint.machines, signal)).problems)).not.toContain('LW8002');
   });
 });
 

@@ -14,9 +14,10 @@ export const routerGuide: Readonly<Record<Extract<ErrorCode, `LW8${string}`>, Er
   },
   LW8002: {
     meaning:
-      'The router refused the user or the password. Labwright sent it once and sends nothing more until it is started again: pfSense bans an address after a few failed logins.',
+      'The router refused the user or the password. Labwright sent it once and sends nothing more until the password that the lab file refers to is another one, or until the next `labwright up` or `plan`, which tries the same one once more: pfSense bans an address after three failed logins within half an hour, so a third of the same is not sent.',
     advice: [
       'Check `router.user` and `router.password` in the lab file by logging in on the router’s page.',
+      'A corrected secret file is taken up by itself within seconds. A password from the environment is that of the moment when Labwright was started: start it again.',
       'Another user than admin needs the privilege “System - HA node sync”, for itself or by a group.',
       'Was this computer banned already? On the router: Status > System Logs > Authentication, and `pfctl -t sshguard -T show`.',
     ],
@@ -25,7 +26,7 @@ export const routerGuide: Readonly<Record<Extract<ErrorCode, `LW8${string}`>, Er
     meaning:
       'The certificate that the router showed is not the one of the first contact, or belongs to the other world (rehearsal or hardware). No password was sent.',
     advice: [
-      'Compare the fingerprint with the one under System > Certificates on the router, and trust it with `labwright doctor --trust NAME`.',
+      'Compare the fingerprint with the one under System > Certificates on the router, and trust it with `labwright doctor --trust NAME`. From then on the router is kept again by itself.',
       'Somebody else answers on the router’s address otherwise: leave it and find out who.',
     ],
   },

@@ -1,13 +1,14 @@
 // The keeper against a real HTTPS server with a real PHP behind it; only time is ours. Without PHP it is left out (see findPhp).
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LabwrightError } from '@labwright/core/errors/error';
 import type { Clock } from '@labwright/core/ports/clock';
 import { silentLog } from '@labwright/core/ports/log';
+import { Secret } from '@labwright/core/ports/secret';
 import { afterEach, describe, expect, test } from 'vitest';
 import { textAt } from '../config/config-value.ts';
 import { places } from '../config/place.ts';
 import { parseXml } from '../config/xml-tree.ts';
+import type { PfsenseConnection } from '../connection.ts';
 import type { Change } from '../edits/change.ts';
 import { type OwnedEntry, entriesOf } from '../edits/plan-edits.ts';
 import { backEndEntry } from '../entries/balancer-entry.ts';
@@ -18,6 +19,7 @@ import {
   connectTo,
   faultReply,
   makeRouterCertificate,
+  memoryPins,
   openRouterPeer,
   snippetReply,
 } from '../test-peer.ts';
@@ -59,6 +61,7 @@ function makeManualClock(): Clock & { advance(ms: number): void } {
 
 interface Bench {
   readonly router: PhpRouter;
+  readonly connection: PfsenseConnection;
   readonly keeper: RouterKeeper;
   readonly clock: ReturnType<typeof makeManualClock>;
   readonly calls: () => number;
@@ -66,8 +69,6 @@ interface Bench {
   fault: (() => PeerAnswer) | undefined;
   /** A call is carried out, and its answer is lost. */
   losesAnswers: boolean;
-  /** What `run` ended with. */
-  readonly ended: Promise<unknown>;
   /** Lets time go by until the condition holds. */
   until(condition: () => boolean | Promise<boolean>): Promise<void>;
   close(): Promise<void>;
@@ -79,7 +80,10 @@ afterEach(async () => {
   bench = undefined;
 });
 
-async function setUp(changes: Partial<RouterKeeperOptions> = {}, version?: string): Promise<Bench> {
+async function setUp(
+  changes: Partial<RouterKeeperOptions> = {},
+  { version, access = {} }: { readonly version?: string; readonly access?: Parameters<typeof connectTo>[1] } = {},
+): Promise<Bench> {
   if (php === undefined) throw new Error('there is no PHP');
   const router = await openPhpRouter(php, sampleConfig, version);
   const faults: { fault: Bench['fault']; losesAnswers: boolean } = { fault: undefined, losesAnswers: false };
@@ -88,7 +92,7 @@ async function setUp(changes: Partial<RouterKeeperOptions> = {}, version?: strin
     const { r } = (await router.execPhp(strings[0] ?? '')) as { readonly r: string };
     return faults.losesAnswers ? 'hang up' : snippetReply(JSON.parse(r) as object);
   });
-  const connection = connectTo(peer.port);
+  const connection = connectTo(peer.port, access);
   const clock = makeManualClock();
   const keeper = new RouterKeeper({
     connection,
@@ -102,10 +106,10 @@ async function setUp(changes: Partial<RouterKeeperOptions> = {}, version?: strin
   const ended = keeper.run(stop.signal).catch((error: unknown) => error);
   const made: Bench = Object.assign(faults, {
     router,
+    connection,
     keeper,
     clock,
     calls: () => peer.calls.length,
-    ended,
     async until(condition: () => boolean | Promise<boolean>) {
       for (let count = 0; count < 600; count += 1) {
         if (await condition()) return;
@@ -281,18 +285,62 @@ describe.skipIf(php === undefined)('RouterKeeper', () => {
     expect(await namesOn(at.router)).toContain('a');
   });
 
-  test('a refused login ends it after one call', async () => {
-    const at = await setUp();
+  test('after a refused login nothing is sent until there is another password, and then it is kept again', async () => {
+    let password = 'a & <secret>';
+    const at = await setUp({}, { access: { readPassword: () => Promise.resolve(new Secret(password)) } });
+    await at.until(() => at.calls() > 0);
     at.fault = () => faultReply(-1, 'Authentication failed');
     at.keeper.want(want(host('a')));
     await at.until(() => at.keeper.standing.kind === 'failing');
-    expect(((await at.ended) as LabwrightError).code).toBe('LW8002');
+    expect(at.keeper.standing.error?.code).toBe('LW8002');
     const calls = at.calls();
-    expect(calls).toBeLessThanOrEqual(2);
+    for (const name of ['b', 'c', 'd']) {
+      at.keeper.want(want([...host('a'), ...host(name)]));
+      at.clock.advance(60_000);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(at.calls()).toBe(calls);
+    at.fault = undefined;
+    password = 'new';
+    await at.until(() => at.keeper.standing.kind === 'settled');
+    expect(await namesOn(at.router)).toEqual(['photos', 'a', 'd']);
+  });
+
+  test('after a refused login it is tried once more when a person asks', async () => {
+    const at = await setUp();
+    at.fault = () => faultReply(-1, 'Authentication failed');
+    await at.until(() => at.keeper.standing.kind === 'failing');
+    const calls = at.calls();
+    expect(await at.connection.allowLogin()).toBe(true);
+    at.keeper.retry();
+    expect(at.keeper.standing).toMatchObject({ kind: 'starting' });
+    await at.until(() => at.keeper.standing.kind === 'failing');
+    expect(at.calls()).toBe(calls + 1);
+    at.fault = undefined;
+    expect(await at.connection.allowLogin()).toBe(false);
+    at.keeper.retry();
+    at.clock.advance(60_000);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(at.calls()).toBe(calls + 1);
+  });
+
+  test('another certificate is kept away from until it is trusted', async () => {
+    const pins = memoryPins({ gateway: 'AA:BB' });
+    const at = await setUp({}, { access: { pins } });
+    at.keeper.want(want(host('a')));
+    await at.until(() => at.keeper.standing.kind === 'failing');
+    const { error } = at.keeper.standing;
+    expect(error?.code).toBe('LW8003');
+    at.clock.advance(60_000);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(at.calls()).toBe(0);
+    pins.known['gateway'] = error?.where['seen'] ?? '';
+    await at.until(() => at.keeper.standing.kind === 'settled');
+    expect(await namesOn(at.router)).toContain('a');
   });
 
   test('an unknown version is read and never written to', async () => {
-    const at = await setUp({}, '2.9.0-RELEASE');
+    const at = await setUp({}, { version: '2.9.0-RELEASE' });
     at.keeper.want(want(host('a')));
     await at.until(() => at.keeper.standing.kind === 'read-only');
     expect(await at.router.readConfig()).toBe(sampleConfig);

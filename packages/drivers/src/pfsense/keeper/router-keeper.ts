@@ -107,6 +107,8 @@ export class RouterKeeper {
   /** Something was wanted since names were put live last. */
   #isNew = false;
   #wake: () => void = () => undefined;
+  /** While a refused login or certificate waits for its mending: aborted when it is tried again before that. */
+  #refused: AbortController | undefined;
   /** Rounds of ours and work of others, one at a time. */
   readonly #rounds = keyedQueue();
   /** Others worked on the router: the next round begins with a look. */
@@ -140,7 +142,8 @@ export class RouterKeeper {
 
   /**
    * Works until the signal is aborted, and then rejects with its reason. Passing failures are tried again, with longer
-   * pauses; a refused login or a wrong certificate ends it (LW8002, LW8003), because trying again would harm.
+   * pauses. After a refused login or a wrong certificate (LW8002, LW8003) nothing is sent, because trying again would harm,
+   * until the password or the trusted certificate is another one, or `retry` was called.
    */
   async run(signal: AbortSignal): Promise<never> {
     const { clock, log, lookEveryMs = 5_000 } = this.#options;
@@ -164,11 +167,16 @@ export class RouterKeeper {
         signal.throwIfAborted();
         const failure = asLabwrightError(error);
         this.#tell({ kind: 'failing', error: failure });
-        if (failure.code === 'LW8002' || failure.code === 'LW8003' || failure.kind === 'bug') throw error;
+        if (failure.kind === 'bug') throw error;
+        if (failure.code === 'LW8002' || failure.code === 'LW8003') {
+          log.error('the router is not kept until that is mended', reasonOf(failure));
+          await this.#untilMended(failure, signal);
+          lookAtMs = 0;
+          continue;
+        }
         this.#failures += 1;
         pauseMs = Math.min(longestPauseMs, 1_000 * 2 ** Math.min(this.#failures, 10));
-        const reason = failure.why === undefined ? failure.message : `${failure.message}: ${failure.why}`;
-        log.warn('the router could not be kept', { code: failure.code, reason, pauseMs });
+        log.warn('the router could not be kept', { ...reasonOf(failure), pauseMs });
         // What happened to a call without an answer is seen by looking.
         lookAtMs = 0;
       }
@@ -188,6 +196,26 @@ export class RouterKeeper {
     });
   }
 
+  /** A person asks: what was refused is tried again at once, where that does no harm. */
+  retry(): void {
+    if (this.#refused === undefined) return;
+    this.#tell({ kind: 'starting' });
+    this.#refused.abort();
+  }
+
+  /** New wishes do not end it. */
+  async #untilMended(failure: LabwrightError, signal: AbortSignal): Promise<void> {
+    const { clock, connection, lookEveryMs = 5_000 } = this.#options;
+    const asked = new AbortController();
+    this.#refused = asked;
+    try {
+      do await sleepUntil(clock, lookEveryMs, asked.signal, signal);
+      while (!asked.signal.aborted && !(await connection.isMended(failure)));
+    } finally {
+      this.#refused = undefined;
+    }
+  }
+
   async #pause(ms: number, signal: AbortSignal): Promise<void> {
     if (ms <= 0 || this.#isNew) return;
     const woken = new AbortController();
@@ -195,9 +223,7 @@ export class RouterKeeper {
       woken.abort();
     };
     try {
-      await this.#options.clock.sleep(ms, AbortSignal.any([signal, woken.signal]));
-    } catch (error) {
-      if (!woken.signal.aborted) throw error;
+      await sleepUntil(this.#options.clock, ms, woken.signal, signal);
     } finally {
       this.#wake = () => undefined;
     }
@@ -470,4 +496,17 @@ export class RouterKeeper {
     this.#standing = { ...rest, ...change };
     this.#options.onStanding?.(this.#standing);
   }
+}
+
+/** Ends early when `woken` is aborted; throws the reason of `signal`. */
+async function sleepUntil(clock: Clock, ms: number, woken: AbortSignal, signal: AbortSignal): Promise<void> {
+  try {
+    await clock.sleep(ms, AbortSignal.any([signal, woken]));
+  } catch (error) {
+    if (!woken.aborted) throw error;
+  }
+}
+
+function reasonOf({ code, message, why }: LabwrightError): { readonly code: string; readonly reason: string } {
+  return { code, reason: why === undefined ? message : `${message}: ${why}` };
 }
