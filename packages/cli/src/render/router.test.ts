@@ -53,12 +53,19 @@ const diff: RouterDiffAnswer = {
   router: 'fw1',
   version: '2.7.2-RELEASE',
   differences: [
-    { change: 'add', place: 'unbound/hosts', subject: 'node101.home.arpa' },
-    { change: 'change', place: 'virtualip/vip', subject: 'address 10.1.0.10' },
+    { change: 'add', place: 'unbound/hosts', subject: 'node101.home.arpa', why: null },
+    {
+      change: 'add',
+      place: 'installedpackages/haproxy/ha_backends/item',
+      subject: 'front end lw-home-endpoint (10.1.0.10:6443)',
+      why: 'taken back after it was written: 10.1.0.10:6443 refuses connections',
+    },
+    { change: 'change', place: 'virtualip/vip', subject: 'address 10.1.0.10', why: null },
     {
       change: 'remove',
       place: 'installedpackages/haproxy/ha_backends/item',
       subject: 'front end lw-home-10.1.3.100-80 (10.1.3.100:80)',
+      why: null,
     },
   ],
   conflicts: [
@@ -73,9 +80,12 @@ const diff: RouterDiffAnswer = {
 
 test('the differences, and what stands in the way', () => {
   expect(formatRouterDiff(diff, style)).toMatchInlineSnapshot(`
-    "fw1, pfSense 2.7.2-RELEASE: 3 of this lab's entries should be otherwise, 1 entry
+    "fw1, pfSense 2.7.2-RELEASE: 4 of this lab's entries should be otherwise, 1 entry
     in the way
       + node101.home.arpa  unbound/hosts
+      + front end lw-home-endpoint (10.1.0.10:6443)
+          installedpackages/haproxy/ha_backends/item
+          taken back after it was written: 10.1.0.10:6443 refuses connections
       ~ address 10.1.0.10  virtualip/vip
       - front end lw-home-10.1.3.100-80 (10.1.3.100:80)
           installedpackages/haproxy/ha_backends/item

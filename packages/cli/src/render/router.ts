@@ -36,9 +36,9 @@ export function formatRouterDiff(diff: RouterDiffAnswer, style: TextStyle): stri
     differences.length === 0
       ? `${router}, pfSense ${version}: every entry of this lab is as it should be${left}`
       : `${router}, pfSense ${version}: ${differences.length} of this lab's entries should be otherwise${left}`;
-  const rows = differences.map(({ change, place, subject }): Row => {
+  const rows = differences.map(({ change, place, subject, why }): Row => {
     const [sign, paint] = changeSigns[change];
-    return { sign, word: change, paint, name: subject, cells: [place] };
+    return { sign, word: change, paint, name: subject, cells: [place], ...(why === null ? {} : { text: why }) };
   });
   const blocked = conflicts.map(({ place, entry, why }): Row => {
     return { sign: '▲', word: 'blocked', paint: 'warning', name: entry, cells: [place], text: why };

@@ -205,6 +205,8 @@ export interface RouterDifference {
   /** "unbound/hosts" */
   readonly place: string;
   readonly subject: string;
+  /** Why it was taken back after it was written (LW8010); null where it was not. */
+  readonly why: string | null;
 }
 
 export interface RouterDiffAnswer {

@@ -108,6 +108,8 @@ export function makeRouterArea(options: RouterAreaOptions): RouterArea {
   let current = blueprint;
   /** The VM IDs that a plan which was applied spoke of; undefined while the lab's part is left as it is. */
   let applied: ReadonlySet<number> | undefined;
+  /** When the newest plan was made. */
+  let plannedAtMs = 0;
   let keeping: Promise<void> | undefined;
 
   const labWith = (machines: Blueprint['machines']): RouterWish => {
@@ -178,12 +180,14 @@ export function makeRouterArea(options: RouterAreaOptions): RouterArea {
     run: async (given, { signal, progress }) => {
       const { machines } = stepInput.parse(given);
       applied = new Set(machines);
+      // Not what the steps of this very plan have met already.
+      router.tryAgain(plannedAtMs);
       const known = new Set(machines);
       const chosen = allMachines(blueprint).filter(({ vmId }) => known.has(vmId));
       want(labWith(chosen));
       progress('waits until the router has taken it up');
       await withKeeper(async () => {
-        await router.settle('written', { patienceMs, signal: AbortSignal.any([signal, ended]) });
+        await router.settle('verified', { patienceMs, signal: AbortSignal.any([signal, ended]) });
       });
       return 'written, and looked at afterwards';
     },
@@ -214,6 +218,7 @@ export function makeRouterArea(options: RouterAreaOptions): RouterArea {
       try {
         // Plans are asked for by persons, who may have mended what was refused.
         await router.retry();
+        plannedAtMs = clock.now();
         const state = await router.look(patience);
         const wish = labWith(machines);
         const plan = router.plan(state, wish.exposures === 'none' ? wish : { ...wish, exposures: 'kept' });

@@ -7,6 +7,7 @@ import type {
 } from '@labwright/core/contract/contract';
 import { LabwrightError } from '@labwright/core/errors/error';
 import { formatPlace } from '@labwright/drivers/pfsense/config/place';
+import type { Change } from '@labwright/drivers/pfsense/edits/change';
 import { findAdoptions, formatHandover } from '@labwright/network/router/adoption';
 import { subjectOf, verbOf } from '@labwright/network/router/router-steps';
 import type { RouterArea } from './router-area.ts';
@@ -20,6 +21,7 @@ export async function diffRouter(area: RouterArea, signal: AbortSignal): Promise
       change: verbOf(change),
       place: change.kind === 'fields' ? change.path.join('/') : formatPlace(change.place),
       subject: subjectOf(change),
+      why: takenBackWhy(area, change),
     })),
     conflicts: [
       ...plan.conflicts.map(({ place, mark, reason }) => ({ place: formatPlace(place), entry: mark.key, why: reason })),
@@ -27,6 +29,11 @@ export async function diffRouter(area: RouterArea, signal: AbortSignal): Promise
     ],
     hasExposures: area.router.wish.exposures !== 'kept',
   };
+}
+
+function takenBackWhy({ router }: Pick<RouterArea, 'router'>, change: Change): string | null {
+  const error = change.kind === 'entry' ? router.standing.takenBack.get(change.mark.key) : undefined;
+  return error === undefined ? null : `taken back after it was written: ${error.why ?? error.message}`;
 }
 
 export async function backUpRouter(area: RouterArea, signal: AbortSignal): Promise<RouterBackupAnswer> {

@@ -26,6 +26,7 @@ import { planNameRecords } from '@labwright/drivers/pfsense/names/name-records';
 import { writeAnswer } from '@labwright/drivers/pfsense/snippet';
 import { formatWriteRequest } from '@labwright/drivers/pfsense/write-request';
 import { desireRouter, type RouterDesire, type RouterTerms, type RouterWish } from './desired-router.ts';
+import { labPrefix } from './entry-names.ts';
 import { probeChanges } from './router-probe.ts';
 
 export interface ManagedRouterOptions {
@@ -40,6 +41,9 @@ export interface ManagedRouterOptions {
 
 /** How long the right to write lasts without being renewed; as the keeper takes it. */
 const writerSeconds = 60;
+
+/** How far a wish has come. */
+export type Settled = 'live' | 'written' | 'verified';
 
 export class ManagedRouter {
   readonly #options: ManagedRouterOptions;
@@ -146,13 +150,19 @@ export class ManagedRouter {
     signal.addEventListener('abort', () => this.#listeners.delete(listener), { once: true });
   }
 
+  /** What was taken back before that moment is tried again. */
+  tryAgain(beforeMs: number): void {
+    if (this.#keeper.forgetTakenBack(beforeMs)) this.#push();
+  }
+
   /**
-   * Waits until the newest wish is live (its names are in the running resolver, where that is Unbound) or written. Passing
-   * failures are waited out for as long as `patienceMs`. Throws the keeper's error after that, LW8006 for a router that is
+   * Waits until the newest wish is live (its names are in the running resolver, where that is Unbound), written, or verified:
+   * looked at after it was written. Of a verified one, entries of the lab that were taken back are an LW8010. Passing
+   * failures are waited out for as long as `patienceMs`. Throws the keeper's error after that (LW8002 and LW8003 at once), LW8006 for a router that is
    * only read, LW8007 when another process writes for this lab, LW8011 when it waits for the next hour.
    */
   async settle(
-    until: 'live' | 'written',
+    until: Settled,
     { patienceMs = 0, signal }: { readonly patienceMs?: number; readonly signal: AbortSignal },
   ): Promise<RouterStanding> {
     const { clock } = this.#options;
@@ -165,6 +175,8 @@ export class ManagedRouter {
         signal.throwIfAborted();
         // The first state makes a number of a wish that came before it.
         if (number.value === 0) number.value = this.#number;
+        const takenBack = until === 'verified' && number.value > 0 ? this.#takenBack() : undefined;
+        if (takenBack !== undefined) throw takenBack;
         if (number.value > 0 && this.#isReached(until, number.value)) return this.standing;
         const problem = this.#problem(until);
         const leftMs = endMs - clock.monotonic();
@@ -228,13 +240,26 @@ export class ManagedRouter {
     return await this.#keeper.apart(async () => await restoreConfig(connection, request, signal), signal);
   }
 
-  #isReached(until: 'live' | 'written', number: number): boolean {
-    const { live, written } = this.standing;
+  #takenBack(): LabwrightError | undefined {
+    const [first, ...more] = [...this.standing.takenBack].filter(([key]) => key.startsWith(labPrefix));
+    if (first === undefined || more.length === 0) return first?.[1];
+    const [, { message, why, where, fix }] = first;
+    return new LabwrightError('LW8010', {
+      what: `${message}, and ${more.length} more`,
+      where: { ...where, others: more.map(([key]) => key).join(', ') },
+      ...(why === undefined ? {} : { why }),
+      fix: ['labwright router diff   shows the reason of each', ...fix],
+    });
+  }
+
+  #isReached(until: Settled, number: number): boolean {
+    const { live, written, verified } = this.standing;
+    if (until === 'verified') return verified >= number;
     const isLive = until === 'live' && this.#setup?.value.nameServer === 'unbound' && live >= number;
     return isLive || written >= number;
   }
 
-  #problem(until: 'live' | 'written'): LabwrightError | undefined {
+  #problem(until: Settled): LabwrightError | undefined {
     const { kind, error } = this.standing;
     switch (kind) {
       case 'failing':
@@ -243,7 +268,7 @@ export class ManagedRouter {
       case 'held':
         return heldError(this.name, this.#state?.heldBy);
       case 'capped':
-        return until === 'written' ? cappedError(this.name) : undefined;
+        return until === 'live' ? undefined : cappedError(this.name);
       default:
         return undefined;
     }

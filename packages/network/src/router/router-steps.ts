@@ -37,7 +37,8 @@ export interface RouterStepsInput {
   readonly machines: readonly number[];
 }
 
-const estimateMs = 6_000;
+/** The write waits for what else comes, and five seconds later it is looked at. */
+const estimateMs = 12_000;
 
 export function planRouterSteps(input: RouterStepsInput): AreaPlan {
   const { router, plan, readOnly, services } = input;

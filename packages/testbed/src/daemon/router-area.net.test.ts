@@ -257,7 +257,12 @@ describe('the router of a lab', { timeout: 90_000 }, () => {
     const entries = await open.area.listEntries(plan, signal);
     expect(plan.steps.flatMap(({ relies }) => relies).every(({ entry, was }) => entries.get(entry) === was)).toBe(true);
     const { differences } = await diffRouter(open.area, signal);
-    expect(differences).toContainEqual({ change: 'remove', place: 'unbound/hosts', subject: 'kube.home.arpa' });
+    expect(differences).toContainEqual({
+      change: 'remove',
+      place: 'unbound/hosts',
+      subject: 'kube.home.arpa',
+      why: null,
+    });
     await apply(plan.steps);
     expect(await lookUp('node101.home.arpa')).toBe('');
     expect(await askApi()).not.toBe('the API');

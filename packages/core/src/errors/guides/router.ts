@@ -77,8 +77,9 @@ export const routerGuide: Readonly<Record<Extract<ErrorCode, `LW8${string}`>, Er
     meaning:
       'A change was written to the router, and when it was looked at afterwards it did not do what it should. Exactly our own entries were taken back to what they were; nobody else’s changes were undone.',
     advice: [
-      'What was looked at and what was seen is in the message.',
+      'What was looked at and what was seen is in the message; `labwright router diff` has it beside each entry.',
       'Status > System Logs on the router, at that minute.',
+      'Was something on the router in its way? Mend that, and the same is tried again at the next `labwright up`.',
     ],
   },
   LW8011: {

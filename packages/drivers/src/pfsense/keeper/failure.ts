@@ -36,7 +36,10 @@ export function takenBackError(connection: PfsenseConnection, key: string, why: 
     what: `"${key}" does not work on the router ${connection.router.name} and was taken back`,
     where: { router: connection.router.name, entry: key },
     why,
-    fix: ['correct it in the lab file or the cluster; another value is tried at once'],
+    fix: [
+      'correct it in the lab file or the cluster; another value is tried at once',
+      'or mend what is in its way on the router; the same is tried again at the next: labwright up',
+    ],
   });
 }
 

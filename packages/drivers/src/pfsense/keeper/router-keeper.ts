@@ -73,6 +73,8 @@ export interface RouterStanding {
   readonly live: number;
   /** And to the last one that the configuration has. */
   readonly written: number;
+  /** And to the last one that was written and then looked at: what did not work of it is taken back. */
+  readonly verified: number;
   readonly conflicts: readonly Conflict[];
   /** Entries that did not work and were taken back or left out, by key of their mark (LW8010). */
   readonly takenBack: ReadonlyMap<string, LabwrightError>;
@@ -94,9 +96,21 @@ export class RouterKeeper {
   #state: RouterState | undefined;
   /** The hosts that the running resolver knows, as far as we know. */
   #live: readonly ConfigValue[] = [];
+  /** What was written and is not verified. */
   #written: readonly Change[] = [];
+  /** Sent for writing, and no answer came. */
+  #inDoubt: readonly Change[] = [];
   #givenUp: GivenUp = new Map();
-  #standing: RouterStanding = { kind: 'starting', live: 0, written: 0, conflicts: [], takenBack: new Map() };
+  /** When, by key of the mark. */
+  #takenBackAt: ReadonlyMap<string, number> = new Map();
+  #standing: RouterStanding = {
+    kind: 'starting',
+    live: 0,
+    written: 0,
+    verified: 0,
+    conflicts: [],
+    takenBack: new Map(),
+  };
   /** How often something was wanted. */
   #wants = 0;
   #failures = 0;
@@ -141,9 +155,21 @@ export class RouterKeeper {
   }
 
   /**
-   * Works until the signal is aborted, and then rejects with its reason. Passing failures are tried again, with longer
-   * pauses. After a refused login or a wrong certificate (LW8002, LW8003) nothing is sent, because trying again would harm,
-   * until the password or the trusted certificate is another one, or `retry` was called.
+   * What was taken back before that moment may be tried again, though the same is wanted: the reason may be gone from the router.
+   * The next `want` does. Says whether there is any.
+   */
+  forgetTakenBack(beforeMs: number): boolean {
+    const isOld = (key: string): boolean => (this.#takenBackAt.get(key) ?? 0) < beforeMs;
+    const left = [...this.#givenUp].filter(([, { key }]) => !isOld(key));
+    if (left.length === this.#givenUp.size) return false;
+    this.#givenUp = new Map(left);
+    return true;
+  }
+
+  /**
+   * Works until the signal is aborted, and then rejects with its reason; else only with a fault of ours. Passing failures are
+   * tried again, with longer pauses. After a refused login or a wrong certificate (LW8002, LW8003) nothing is sent, because
+   * trying again would harm, until the password or the trusted certificate is another one, or `retry` was called.
    */
   async run(signal: AbortSignal): Promise<never> {
     const { clock, log, lookEveryMs = 5_000 } = this.#options;
@@ -336,6 +362,7 @@ export class RouterKeeper {
       }
       if (wanted === undefined || (plan.changes.length === 0 && !state.isPending)) {
         this.#settle(wanted, 0);
+        this.#verifyDoubted();
         this.#tellWritten(number, plan.conflicts);
         return 0;
       }
@@ -392,7 +419,10 @@ export class RouterKeeper {
       names,
       writer: { holder, seconds: writerSeconds },
     });
-    return await connection.execute('write', request, writeAnswer, signal);
+    this.#inDoubt = changes;
+    const answer = await connection.execute('write', request, writeAnswer, signal);
+    this.#inDoubt = [];
+    return answer;
   }
 
   /** What an answer means for what comes next: a pause, or that it is to be read and tried again. */
@@ -428,8 +458,22 @@ export class RouterKeeper {
     }
   }
 
+  /** A write whose answer was lost is found done: it is looked at as any other. */
+  #verifyDoubted(): void {
+    if (this.#inDoubt.length === 0) return;
+    this.#written = [...this.#written, ...this.#inDoubt];
+    this.#inDoubt = [];
+    this.#schedule = { ...this.#schedule, verifyAtMs: this.#options.clock.now() + this.#limits.verifyMs };
+  }
+
   #tellWritten(number: number, conflicts: readonly Conflict[]): void {
-    this.#tell({ kind: this.#wants === number ? 'settled' : 'waiting', written: number, conflicts });
+    const isVerified = this.#schedule.verifyAtMs === undefined;
+    this.#tell({
+      kind: this.#wants === number ? 'settled' : 'waiting',
+      written: number,
+      ...(isVerified ? { verified: number } : {}),
+      conflicts,
+    });
   }
 
   /** Changes that came while it was written keep waiting for theirs. */
@@ -455,7 +499,10 @@ export class RouterKeeper {
     const seen = changes.length === 0 ? new Map<string, string>() : await this.#options.probe(changes, signal);
     const isSecondLook = this.#isDoubted;
     this.#isDoubted = seen.size > 0 && !isSecondLook;
-    if (seen.size === 0) return;
+    if (seen.size === 0) {
+      this.#tell({ verified: this.#standing.written });
+      return;
+    }
     if (!isSecondLook) {
       // A resolver that somebody started anew meanwhile has forgotten what was live only: it is told all of ours once more.
       this.#written = changes;
@@ -463,7 +510,9 @@ export class RouterKeeper {
       this.#schedule = { ...this.#schedule, verifyAtMs: clock.now() + this.#limits.verifyMs };
       return;
     }
-    log.warn('what was written does not work and is taken back', { entries: [...seen.keys()].join(', ') });
+    log.warn('what was written does not work and is taken back', {
+      entries: [...seen].map(([key, why]) => `${key}: ${why}`).join('; '),
+    });
     this.#giveUp(changes, seen);
     this.#schedule = afterLoss(this.#schedule, this.#limits, clock.now());
   }
@@ -487,6 +536,8 @@ export class RouterKeeper {
   /** The next plan has exactly these entries as they were before; whatever else changed meanwhile stays. */
   #giveUp(changes: readonly Change[], seen: ReadonlyMap<string, string>): void {
     this.#givenUp = new Map([...this.#givenUp, ...giveUp(changes, new Set(seen.keys()))]);
+    const nowMs = this.#options.clock.now();
+    this.#takenBackAt = new Map([...this.#takenBackAt, ...[...seen.keys()].map((key) => [key, nowMs] as const)]);
     const errors = [...seen].map(([key, why]) => [key, takenBackError(this.#options.connection, key, why)] as const);
     this.#tell({ takenBack: new Map([...this.#standing.takenBack, ...errors]) });
   }
