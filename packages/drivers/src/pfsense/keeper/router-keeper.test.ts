@@ -285,6 +285,18 @@ describe.skipIf(php === undefined)('RouterKeeper', () => {
     expect(await namesOn(at.router)).toContain('a');
   });
 
+  test('a router that was away while there was nothing to write is in step again afterwards', async () => {
+    const at = await setUp();
+    at.keeper.want(want(host('a')));
+    await at.until(() => at.keeper.standing.verified > 0);
+    at.fault = () => ({ status: 500, body: 'no' });
+    await at.until(() => at.keeper.standing.kind === 'failing');
+    at.fault = undefined;
+    await at.until(() => at.keeper.standing.kind === 'settled');
+    expect(at.keeper.standing.error).toBeUndefined();
+    expect(await writesOn(at.router)).toBe(1);
+  });
+
   test('after a refused login nothing is sent until there is another password, and then it is kept again', async () => {
     let password = 'a & <secret>';
     const at = await setUp({}, { access: { readPassword: () => Promise.resolve(new Secret(password)) } });

@@ -332,9 +332,11 @@ export class RouterKeeper {
     const step = nextStep(this.#schedule, this.#limits, clock.now());
     switch (step.kind) {
       case 'rest':
+        this.#tellRecovered();
         return Number.POSITIVE_INFINITY;
       case 'wait':
         if (this.#schedule.unwritten !== undefined) this.#tell({ kind: step.isCapped ? 'capped' : 'waiting' });
+        else this.#tellRecovered();
         return step.untilMs - clock.now();
       case 'write':
         return await this.#write(signal);
@@ -342,6 +344,16 @@ export class RouterKeeper {
         await this.#verify(signal);
         return 0;
     }
+  }
+
+  /** What kept it from its work is over, and nothing was to be written. */
+  #tellRecovered(): void {
+    const { kind } = this.#standing;
+    if (this.#desired === undefined || !(kind === 'failing' || kind === 'held' || kind === 'starting')) return;
+    const { readOnly } = this.#state?.profile ?? {};
+    const { connection } = this.#options;
+    if (readOnly === undefined) this.#tell({ kind: 'settled' });
+    else this.#tell({ kind: 'read-only', error: readOnlyError(connection, readOnly) });
   }
 
   async #write(signal: AbortSignal): Promise<number> {
