@@ -1,14 +1,18 @@
 import { ipv4 } from '@labwright/core/addresses/ipv4';
 import { hostName } from '@labwright/core/addresses/names';
+import { parseXml } from '@labwright/drivers/pfsense/config/xml-tree';
+import { sampleConfig } from '@labwright/drivers/pfsense/test-config';
 import { profileOf } from '@labwright/drivers/pfsense/version-profile';
 import { expect, test } from 'vitest';
 import { judgeRouter, judgeServices } from './router-check.ts';
 
 const router = { name: hostName('fw1'), address: ipv4('10.1.0.1'), manage: ['dns', 'haproxy'] } as const;
-const judge = (version: string, hasBalancer = true) =>
-  judgeRouter(router, 'labwright', { profile: profileOf(version, 'pfSense'), hasBalancer }).map(
-    ({ verdict, what }) => `${verdict}: ${what}`,
-  );
+const judge = (version: string, hasBalancer = true, config = sampleConfig) =>
+  judgeRouter(router, 'labwright', {
+    profile: profileOf(version, 'pfSense'),
+    document: parseXml(config),
+    hasBalancer,
+  }).map(({ verdict, what }) => `${verdict}: ${what}`);
 
 test('a router that is known and has what is managed is fine', () => {
   expect(judge('2.7.2-RELEASE')).toEqual([
@@ -32,4 +36,9 @@ test('a range for services that the router uses in part is told of', () => {
       why: 'a, b, c and 2 more',
     },
   ]);
+});
+
+test('HAProxy that is switched off is its owner’s to switch on', () => {
+  const off = sampleConfig.replace(/<haproxy>\s*<enable><\/enable>/, '<haproxy>');
+  expect(judge('2.7.2-RELEASE', true, off)).toContain('blocks: HAProxy is switched off on fw1');
 });

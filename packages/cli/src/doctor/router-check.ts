@@ -4,6 +4,7 @@ import type { Blueprint, RouterBlueprint } from '@labwright/core/blueprint/bluep
 import { asLabwrightError } from '@labwright/core/errors/error';
 import { silentLog } from '@labwright/core/ports/log';
 import type { RouterLogin } from '@labwright/daemon/router/router-area';
+import { balancerStanding, findIdleBalancer } from '@labwright/drivers/pfsense/balancer-standing';
 import { connectPfsense } from '@labwright/drivers/pfsense/connection';
 import { type RouterState, fetchRouterState } from '@labwright/drivers/pfsense/router-state';
 import type { RouterPins } from '@labwright/drivers/pfsense/tls-pin';
@@ -53,7 +54,7 @@ export async function checkRouter(
 export function judgeRouter(
   { name, address, manage }: RouterBlueprint,
   user: string,
-  { profile, hasBalancer }: Pick<RouterState, 'profile' | 'hasBalancer'>,
+  { profile, ...state }: Pick<RouterState, 'profile' | 'document' | 'hasBalancer'>,
 ): readonly Finding[] {
   const findings: Finding[] = [
     { verdict: 'fine', what: `router ${name} (${address}) answers: pfSense ${profile.version}` },
@@ -68,14 +69,8 @@ export function judgeRouter(
       advice: ['update Labwright'],
     });
   }
-  if (manage.includes('haproxy') && !hasBalancer) {
-    findings.push({
-      verdict: 'blocks',
-      what: `the router ${name} has no HAProxy`,
-      blocks: 'router.manage: [haproxy]',
-      advice: ['install the package haproxy under System > Package Manager'],
-    });
-  }
+  const idle = manage.includes('haproxy') ? findIdleBalancer(name, balancerStanding(state)) : undefined;
+  if (idle !== undefined) findings.push(findingOf(idle, 'router.manage: [haproxy]'));
   return findings;
 }
 

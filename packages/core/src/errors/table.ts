@@ -100,6 +100,7 @@ export const errorTable = {
   LW8010: row('refused', 'a change on the router did not hold and was taken back'),
   LW8011: row('refused', 'the router was written to as often as an hour may have'),
   LW8012: row('refused', 'the file is no backup that this router can be restored from'),
+  LW8013: row('refused', 'HAProxy does not run on the router'),
   LW9001: row('environment', 'the rehearsal could not start'),
   LW9002: row('usage', 'no rehearsal is running'),
   LW9003: row('usage', 'a rehearsal is already running'),

@@ -225,11 +225,13 @@ export function makeRouterArea(options: RouterAreaOptions): RouterArea {
         const { readOnly } = state.profile;
         const { range } = blueprint.exposures;
         const isAsked = isManaged && range !== undefined && machines.length > 0;
+        const idleBalancer = machines.length === 0 ? undefined : router.findIdleBalancer(state);
         return planRouterSteps({
           router: named.name,
           plan,
           ...(readOnly === undefined ? {} : { readOnly }),
           ...(isAsked ? { services: { range, uses: findServicesUse(state, router.terms.owner, range) } } : {}),
+          ...(idleBalancer === undefined ? {} : { idleBalancer }),
           released: releasedParts(named.manage),
           machines: machines.map(({ vmId }) => vmId),
         });

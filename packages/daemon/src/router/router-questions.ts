@@ -14,6 +14,7 @@ import type { RouterArea } from './router-area.ts';
 
 export async function diffRouter(area: RouterArea, signal: AbortSignal): Promise<RouterDiffAnswer> {
   const { state, plan } = await area.planAll(signal);
+  const idle = area.router.findIdleBalancer(state);
   return {
     router: area.router.name,
     version: state.profile.version,
@@ -26,6 +27,7 @@ export async function diffRouter(area: RouterArea, signal: AbortSignal): Promise
     conflicts: [
       ...plan.conflicts.map(({ place, mark, reason }) => ({ place: formatPlace(place), entry: mark.key, why: reason })),
       ...plan.problems.map((why) => ({ place: '-', entry: '-', why })),
+      ...(idle === undefined ? [] : [{ place: '-', entry: 'HAProxy', why: `${idle.message}; ${idle.fix[0]}` }]),
     ],
     hasExposures: area.router.wish.exposures !== 'kept',
   };

@@ -18,9 +18,12 @@ export async function formatRouterStatus(
   try {
     const { standing } = router;
     if (isKept && standing.kind === 'failing' && standing.error?.code === 'LW8001') return away(standing.error);
-    const { profile } = (isKept ? router.state : undefined) ?? (await router.look(signal));
-    const { kind, words } = standingOf(standing, manage.length > 0, profile.readOnly);
-    return { ...known, version: profile.version, standing: kind, words };
+    const state = (isKept ? router.state : undefined) ?? (await router.look(signal));
+    const { version, readOnly } = state.profile;
+    const { kind, words } = standingOf(standing, manage.length > 0, readOnly);
+    const idle = router.findIdleBalancer(state);
+    const isWell = words === null && idle !== undefined;
+    return { ...known, version, standing: kind, words: isWell ? `${idle.message}; ${idle.fix[0]}` : words };
   } catch (thrown) {
     signal.throwIfAborted();
     const error = asLabwrightError(thrown);

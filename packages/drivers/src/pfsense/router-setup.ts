@@ -1,5 +1,6 @@
 // What of a router's own setup decides how entries of ours look there: who answers names and leases, and on which networks. Pure.
 import { type Cidr, type Ipv4, cidrRange, parseCidr, parseIpv4, rangeContains } from '@labwright/core/addresses/ipv4';
+import { type BalancerStanding, balancerStanding } from './balancer-standing.ts';
 import { type ConfigValue, isMap, parseValue, textAt } from './config/config-value.ts';
 import type { InterfaceName } from './config/place.ts';
 import { childElements, findElement } from './config/xml-tree.ts';
@@ -13,6 +14,7 @@ export interface RouterSetup {
   /** Unbound also when neither is switched on: entries say so then. */
   readonly nameServer: NameServer;
   readonly dhcpBackEnd: DhcpBackEnd;
+  readonly balancer: BalancerStanding;
   /** Those with an IPv4 address of their own. */
   readonly interfaces: readonly RouterInterface[];
 }
@@ -23,7 +25,11 @@ export interface RouterInterface {
   readonly cidr: Cidr;
 }
 
-export function routerSetup({ profile, document }: Pick<RouterState, 'profile' | 'document'>): RouterSetup {
+export function routerSetup({
+  profile,
+  document,
+  hasBalancer,
+}: Pick<RouterState, 'profile' | 'document' | 'hasBalancer'>): RouterSetup {
   const isOn = (section: string): boolean => {
     const element = findElement(document.root, [section]);
     const value = element === undefined ? undefined : parseValue(element);
@@ -35,6 +41,7 @@ export function routerSetup({ profile, document }: Pick<RouterState, 'profile' |
     line: profile.line,
     nameServer: !isOn('unbound') && isOn('dnsmasq') ? 'dnsmasq' : 'unbound',
     dhcpBackEnd: backEnd !== undefined && parseValue(backEnd) === 'kea' ? 'kea' : 'isc',
+    balancer: balancerStanding({ document, hasBalancer }),
     interfaces: (interfaces === undefined ? [] : childElements(interfaces)).flatMap((element) => {
       const found = interfaceOf(element.name, parseValue(element));
       return found === undefined ? [] : [found];

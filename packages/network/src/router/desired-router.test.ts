@@ -29,7 +29,7 @@ const router = parseXml(
 const profile = profileOf('2.7.2-RELEASE', 'pfSense');
 
 function plan(document: typeof router, wish: RouterWish, by = terms) {
-  const { desired } = desireRouter(by, wish, routerSetup({ document, profile }));
+  const { desired } = desireRouter(by, wish, routerSetup({ document, profile, hasBalancer: true }));
   return planRouter(document, desired);
 }
 const changesOf = (document: typeof router, wish: RouterWish, by = terms) =>
@@ -116,8 +116,32 @@ test('names go to the name server of our own where there is one', () => {
   const { desired } = desireRouter(
     routerTerms(served),
     { lab: { blueprint: served }, exposures: state },
-    routerSetup({ document: router, profile }),
+    routerSetup({ document: router, profile, hasBalancer: true }),
   );
   const exposed = desired.entries.filter(({ mark }) => mark.key.startsWith('exposed.'));
   expect(exposed.map(({ place }) => place.tag)).toEqual(['vip', 'item', 'item']);
+});
+
+describe('while HAProxy is switched off', () => {
+  const off = parseXml(formatXml(router).replace(/<haproxy>\s*<enable><\/enable>/, '<haproxy>'));
+  const wish: RouterWish = { lab: { blueprint }, exposures: state };
+
+  test('nothing is written for it, all the rest is, and what is exposed has the reason', () => {
+    const changes = changesOf(off, wish);
+    expect(changes).toContain('adds unbound/hosts exposed.web.svc');
+    expect(changes.filter((text) => /haproxy|virtualip/.test(text))).toEqual([]);
+    const { exposed } = desireRouter(terms, wish, routerSetup({ document: off, profile, hasBalancer: true }));
+    expect(exposed.problems).toMatchObject([{ why: 'HAProxy is switched off on the router' }]);
+  });
+
+  test('what is there of ours stays, and goes with the lab', () => {
+    const { document } = plan(router, wish);
+    const offNow = parseXml(formatXml(document).replace(/<haproxy>\s*<enable><\/enable>/, '<haproxy>'));
+    expect(changesOf(offNow, wish)).toEqual([]);
+    expect(changesOf(offNow, { lab: { blueprint }, exposures: 'none' })).toEqual([
+      'removes unbound/hosts exposed.web.svc',
+    ]);
+    const { document: after } = plan(offNow, { lab: 'gone', exposures: state });
+    expect(JSON.stringify(after)).not.toContain('labwright:');
+  });
 });

@@ -2,7 +2,7 @@
 import type { Ipv4 } from '@labwright/core/addresses/ipv4';
 import type { Blueprint, RouterPart } from '@labwright/core/blueprint/blueprint';
 import type { Owner } from '@labwright/drivers/pfsense/config/mark';
-import { leasesOf, places, type Place } from '@labwright/drivers/pfsense/config/place';
+import { formatPlace, leasesOf, places, type Place } from '@labwright/drivers/pfsense/config/place';
 import type { NetworkBoot } from '@labwright/drivers/pfsense/entries/lease-entry';
 import type { DesiredRouter } from '@labwright/drivers/pfsense/keeper/desired';
 import { interfaceFor, type RouterSetup } from '@labwright/drivers/pfsense/router-setup';
@@ -40,19 +40,23 @@ export interface RouterDesire {
 export function desireRouter(terms: RouterTerms, wish: RouterWish, setup: RouterSetup): RouterDesire {
   const { owner, manage } = terms;
   const nothing = { entries: [], problems: [] };
+  // While HAProxy is off, what is there for it stays, and nothing is added. What goes whole still goes from one that is there.
+  const isIdle =
+    manage.includes('haproxy') && (setup.balancer === 'absent' || (setup.balancer === 'off' && wish.lab !== 'gone'));
+  const idle = new Set(isIdle ? placesOf(['haproxy'], setup).map(formatPlace) : []);
   const lab = typeof wish.lab === 'string' ? nothing : labEntries(owner, wish.lab, setup);
   const exposures = wish.lab === 'gone' ? 'none' : wish.exposures;
   const exposed =
     typeof exposures === 'string'
       ? { ...nothing, subjects: new Map() }
-      : exposureEntries(owner, exposures, setup, exposureParts(terms));
+      : exposureEntries(owner, exposures, setup, exposureParts(terms, isIdle));
   const keeps = [...(wish.lab === 'kept' ? [labPrefix] : []), ...(exposures === 'kept' ? [exposedPrefix] : [])];
   const boot = wish.lab === 'kept' ? undefined : sectionBoot(terms, wish.lab, setup);
   return {
     desired: {
       owner,
-      entries: [...lab.entries, ...exposed.entries],
-      managed: placesOf(manage, setup),
+      entries: [...lab.entries, ...exposed.entries].filter(({ place }) => !idle.has(formatPlace(place))),
+      managed: placesOf(manage, setup).filter((place) => !idle.has(formatPlace(place))),
       // A plan shows what goes before it goes: until one was applied it stays.
       released: wish.lab === 'kept' ? [] : placesOf(releasedParts(manage), setup),
       keeps,
@@ -63,8 +67,9 @@ export function desireRouter(terms: RouterTerms, wish: RouterWish, setup: Router
   };
 }
 
-function exposureParts({ manage, hasNameServer }: RouterTerms): ExposureParts {
-  return { names: manage.includes('dns') && !hasNameServer, balancers: manage.includes('haproxy') };
+function exposureParts({ manage, hasNameServer }: RouterTerms, isIdle: boolean): ExposureParts {
+  const balancers = isIdle ? 'idle' : manage.includes('haproxy');
+  return { names: manage.includes('dns') && !hasNameServer, balancers };
 }
 
 export function routerTerms(blueprint: Blueprint): RouterTerms {

@@ -1,6 +1,7 @@
 // What is exposed as it stands on the router: names, addresses, and balancers with their back ends. Pure.
 import type { Ipv4 } from '@labwright/core/addresses/ipv4';
 import { asLabwrightError, LabwrightError } from '@labwright/core/errors/error';
+import { type BalancerStanding, balancerSwitch } from '@labwright/drivers/pfsense/balancer-standing';
 import type { Mark, Owner } from '@labwright/drivers/pfsense/config/mark';
 import type { OwnedEntry } from '@labwright/drivers/pfsense/edits/plan-edits';
 import {
@@ -29,7 +30,8 @@ import { balancerName, digestOf, exposedMark } from './entry-names.ts';
 /** Which of them are the router's: what it does not manage, somebody else does. */
 export interface ExposureParts {
   readonly names: boolean;
-  readonly balancers: boolean;
+  /** 'idle': the router's, and its HAProxy is not there or switched off. */
+  readonly balancers: boolean | 'idle';
 }
 
 export interface ExposureEntries {
@@ -57,14 +59,18 @@ export function exposureEntries(
   setup: RouterSetup,
   parts: ExposureParts,
 ): ExposureEntries {
+  const balances = parts.balancers === true;
   const made = [
     ...(parts.names ? state.names.map((name) => nameEntries(owner, name, setup)) : []),
-    ...(parts.balancers ? state.addresses.map((address) => addressEntries(owner, address, setup)) : []),
-    ...(parts.balancers ? state.balancers.map((balancer) => balancerEntries(owner, balancer)) : []),
+    ...(balances ? state.addresses.map((address) => addressEntries(owner, address, setup)) : []),
+    ...(balances ? state.balancers.map((balancer) => balancerEntries(owner, balancer)) : []),
   ];
   const entries: OwnedEntry[] = [];
   const subjects = new Map<string, Subject>();
-  const problems: EndProblem[] = parts.balancers ? state.balancers.flatMap(routeProblems) : [];
+  const problems: EndProblem[] = [
+    ...(balances ? state.balancers.flatMap(routeProblems) : []),
+    ...(parts.balancers === 'idle' ? state.addresses.flatMap((address) => idleProblems(address, setup.balancer)) : []),
+  ];
   for (const { mark, owners, subject, make } of made) {
     try {
       const own = make();
@@ -157,6 +163,13 @@ export function httpBackEndName(
 ): string {
   const digest = digestOf(`${place.address}:${place.port} ${route.target}`, 6);
   return balancerName(owner, `${route.target.replaceAll(/[/:]/g, '-')}-${digest}`);
+}
+
+function idleProblems({ address, owners }: ServiceAddress, standing: BalancerStanding): readonly EndProblem[] {
+  const isOff = standing === 'off';
+  const why = isOff ? 'HAProxy is switched off on the router' : 'the router has no HAProxy';
+  const fix = isOff ? `on the router: ${balancerSwitch}` : 'install the package haproxy on the router';
+  return owners.map((owner) => ({ owner, subject: address, why, fix }));
 }
 
 /** The cluster's API lets paths through that would end a word of HAProxy's configuration. */

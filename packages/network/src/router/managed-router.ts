@@ -7,6 +7,7 @@
 import { LabwrightError } from '@labwright/core/errors/error';
 import type { Clock } from '@labwright/core/ports/clock';
 import type { Log } from '@labwright/core/ports/log';
+import { balancerStanding, findIdleBalancer } from '@labwright/drivers/pfsense/balancer-standing';
 import type { PfsenseConnection } from '@labwright/drivers/pfsense/connection';
 import { applyChanges } from '@labwright/drivers/pfsense/edits/apply';
 import type { Change } from '@labwright/drivers/pfsense/edits/change';
@@ -132,6 +133,11 @@ export class ManagedRouter {
   plan(state: RouterState, wish: RouterWish): RouterPlan & { readonly problems: readonly string[] } {
     const { desired, problems } = this.desireFor(state, wish);
     return { ...planRouter(state.document, desired), problems };
+  }
+
+  /** LW8013 where HAProxy is to be managed and does not run there. */
+  findIdleBalancer(state: RouterState): LabwrightError | undefined {
+    return this.terms.manage.includes('haproxy') ? findIdleBalancer(this.name, balancerStanding(state)) : undefined;
   }
 
   wantLab(lab: RouterWish['lab']): void {

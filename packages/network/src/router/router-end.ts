@@ -29,7 +29,8 @@ export class RouterEnd implements NetworkEnd {
     const before = this.#last;
     this.#last = state;
     this.#router.wantExposures(state);
-    const moves = before === undefined ? [] : serverMoves(this.#router.terms.owner, before, state);
+    const isIdle = this.#router.setup?.balancer !== 'on';
+    const moves = before === undefined || isIdle ? [] : serverMoves(this.#router.terms.owner, before, state);
     if (moves.length > 0) await this.#move(moves, signal);
     await this.#router.settle('live', { signal });
     return endProblems(this.#router.desire, this.#router.standing, this.name);

@@ -26,7 +26,7 @@ function planFor(document: typeof empty, lab: RouterWish['lab'], readOnly?: stri
   const { desired, problems } = desireRouter(
     routerTerms(blueprint),
     { lab, exposures: 'kept' },
-    routerSetup({ document, profile }),
+    routerSetup({ document, profile, hasBalancer: true }),
   );
   const plan = planRouter(document, desired);
   const steps = planRouterSteps({
@@ -93,7 +93,7 @@ describe('the steps of a router', () => {
     const { desired } = desireRouter(
       terms,
       { lab: { blueprint: less }, exposures: 'kept' },
-      routerSetup({ document, profile }),
+      routerSetup({ document, profile, hasBalancer: true }),
     );
     const { steps } = planRouterSteps({
       router: 'fw1',

@@ -33,6 +33,8 @@ export interface RouterStepsInput {
   readonly services?: { readonly range: Ipv4Range; readonly uses: readonly string[] };
   /** Why nothing is written to it. */
   readonly readOnly?: string;
+  /** Why nothing is written for HAProxy, which is to be managed. */
+  readonly idleBalancer?: LabwrightError;
   /** VM IDs of the machines that are to stand on it. */
   readonly machines: readonly number[];
 }
@@ -41,8 +43,9 @@ export interface RouterStepsInput {
 const estimateMs = 12_000;
 
 export function planRouterSteps(input: RouterStepsInput): AreaPlan {
-  const { router, plan, readOnly, services } = input;
+  const { router, plan, readOnly, services, idleBalancer } = input;
   const problems = [
+    ...(idleBalancer === undefined ? [] : [idleBalancer.toJSON()]),
     ...plan.conflicts.map((conflict) => conflictProblem(router, conflict)),
     ...plan.problems.map((what) =>
       new LabwrightError('LW8009', { what, where: { router }, fix: ['correct the address in the lab file'] }).toJSON(),

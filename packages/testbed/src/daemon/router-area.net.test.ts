@@ -221,6 +221,31 @@ describe('the router of a lab', { timeout: 90_000 }, () => {
     expect((await diffRouter(area, signal)).differences).toEqual([]);
   });
 
+  test('says that HAProxy is switched off, writes nothing for it, and goes on when it is on again', async () => {
+    const place = ['installedpackages', 'haproxy', 'enable'];
+    const page = await router.control.openPage();
+    await page.save({ edits: [{ kind: 'remove', path: place }], apply: ['haproxy'] });
+    const { problems } = await open.area.plan(blueprint.machines, signal);
+    expect(problems.map(({ what }) => what)).toContain('HAProxy is switched off on fw1');
+    await expect
+      .poll(async () => await open.area.status(signal), patience)
+      .toMatchObject({ words: expect.stringContaining('Services > HAProxy > Settings > Enable') as string });
+    const { endpoint } = blueprint.cluster ?? {};
+    const own = await router.control.openPage();
+    await own.save({ edits: [{ kind: 'remove', path: ['virtualip', 'vip'] }], apply: [] });
+    const before = (await router.control.fetchJournal()).length;
+    await systemClock.sleep(8_000, signal);
+    const written = (await router.control.fetchJournal()).slice(before);
+    expect(written.filter(({ what }) => what === 'config written')).toEqual([]);
+    const again = await router.control.openPage();
+    await again.save({ edits: [{ kind: 'set', path: place, value: '' }], apply: ['haproxy'] });
+    await expect
+      .poll(async () => await router.control.fetchConfig(), patience)
+      .toContain(`<subnet>${endpoint?.address}`);
+    await expect.poll(askApi, patience).toBe('the API');
+    expect(JSON.stringify((await open.area.plan(blueprint.machines, signal)).problems)).not.toContain('LW8013');
+  });
+
   test('is a problem of the plan while it does not answer, and of nothing else', async () => {
     const fault = await router.control.addFault({ kind: 'answer', status: 500 });
     const { steps, problems } = await open.area.plan(blueprint.machines, signal);

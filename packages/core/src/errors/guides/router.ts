@@ -99,4 +99,13 @@ export const routerGuide: Readonly<Record<Extract<ErrorCode, `LW8${string}`>, Er
       'From a newer pfSense? Update the router first.',
     ],
   },
+  LW8013: {
+    meaning:
+      'The lab file has HAProxy managed, and on the router it is switched off or not installed. Both are its owner’s to do, so Labwright does neither. Nothing is written for it until then, because front ends would refuse every connection; names and leases are kept as ever.',
+    advice: [
+      'On the router: Services > HAProxy > Settings > Enable. What waits for it is written within seconds.',
+      'Not there? Install the package haproxy under System > Package Manager.',
+      'Not wanted? Take haproxy out of `router.manage`.',
+    ],
+  },
 };
