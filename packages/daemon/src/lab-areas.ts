@@ -14,6 +14,7 @@ import { makeExposuresArea, type ExposuresArea } from './exposures/exposures-are
 import { makeNameCache } from './exposures/name-cache.ts';
 import { makeRouterArea, type RouterArea } from './router/router-area.ts';
 import { routerPins } from './router/router-pins.ts';
+import { makeWriteCache } from './router/write-cache.ts';
 import type { ServeOptions } from './serve-options.ts';
 import { makeServicesArea, type ServicesArea } from './services/services-area.ts';
 import type { Store } from './store/store.ts';
@@ -113,6 +114,7 @@ export function openRouter(
     ...{ blueprint, router, expect, stateDirectory, clock, log, signal },
     login: routerLogin,
     pins: routerPins(store),
+    writes: makeWriteCache(router.name, { caches: store.caches, clock, log }),
     ...(boot === undefined ? {} : { boot }),
   });
 }

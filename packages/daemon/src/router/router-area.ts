@@ -23,6 +23,7 @@ import { connectPfsense } from '@labwright/drivers/pfsense/connection';
 import { entriesOf } from '@labwright/drivers/pfsense/edits/plan-edits';
 import type { NetworkBoot } from '@labwright/drivers/pfsense/entries/lease-entry';
 import type { DesiredRouter } from '@labwright/drivers/pfsense/keeper/desired';
+import type { WriteMemory } from '@labwright/drivers/pfsense/keeper/write-schedule';
 import type { RouterState } from '@labwright/drivers/pfsense/router-state';
 import type { RouterIdentification, RouterPins } from '@labwright/drivers/pfsense/tls-pin';
 import { allMachines, withReplacements } from '@labwright/machines/replacements';
@@ -47,6 +48,7 @@ export interface RouterAreaOptions {
   readonly login: RouterLogin;
   readonly expect: RouterIdentification['expect'];
   readonly pins: RouterPins;
+  readonly writes?: WriteMemory;
   /** Private; names this Labwright among those that may write. */
   readonly stateDirectory: string;
   /** What firmware is told to boot by the router's own DHCP; absent where it tells nothing. */
@@ -104,6 +106,7 @@ export function makeRouterArea(options: RouterAreaOptions): RouterArea {
     holder: holderOf(options),
     clock,
     log,
+    ...(options.writes === undefined ? {} : { keeper: { writes: options.writes } }),
   });
   let current = blueprint;
   /** The VM IDs that a plan which was applied spoke of; undefined while the lab's part is left as it is. */

@@ -37,7 +37,7 @@ export interface ManagedRouterOptions {
   readonly holder: string;
   readonly clock: Clock;
   readonly log: Log;
-  readonly keeper?: Partial<Pick<RouterKeeperOptions, 'limits' | 'lookEveryMs' | 'probe'>>;
+  readonly keeper?: Partial<Pick<RouterKeeperOptions, 'limits' | 'writes' | 'lookEveryMs' | 'probe'>>;
 }
 
 /** How long the right to write lasts without being renewed; as the keeper takes it. */
@@ -215,6 +215,7 @@ export class ManagedRouter {
       writer: { holder, seconds: writerSeconds },
     });
     const answer = await connection.execute('write', request, writeAnswer, signal);
+    if (answer.kind === 'written') this.#keeper.countWrites(answer.writes);
     if (answer.kind === 'written' || answer.kind === 'equal') return;
     const why = 'message' in answer ? answer.message : undefined;
     if (answer.kind === 'held') throw heldError(this.name, answer.holder);
@@ -243,7 +244,11 @@ export class ManagedRouter {
     const { owner } = terms;
     const writer = { holder, seconds: writerSeconds };
     const request = { owner, writer, version: profile.version, hash, backup, plan };
-    return await this.#keeper.apart(async () => await restoreConfig(connection, request, signal), signal);
+    return await this.#keeper.apart(async () => {
+      const restored = await restoreConfig(connection, request, signal);
+      if (restored !== undefined) this.#keeper.countWrites(1);
+      return restored;
+    }, signal);
   }
 
   #takenBack(): LabwrightError | undefined {

@@ -84,7 +84,7 @@ export const routerGuide: Readonly<Record<Extract<ErrorCode, `LW8${string}`>, Er
   },
   LW8011: {
     meaning:
-      'Every write of the router’s configuration takes the place of the oldest of its own backups, so Labwright makes at most twelve an hour. Names are put live without a write and work; addresses and balancers wait for the next one.',
+      'Every write of the router’s configuration takes the place of the oldest of its own backups, so Labwright makes at most twelve an hour, also over a restart, and three more where something of ours was lost and is put back. What is handed over or restored counts as well, and never waits. Names are put live without a write and work; addresses and balancers wait for the next one.',
     advice: [
       'It goes on by itself, an hour after the first of those writes at the latest.',
       'Does something in the cluster come and go all the time? `labwright exposures` and `kubectl get events` show it.',

@@ -370,6 +370,37 @@ describe.skipIf(php === undefined)('RouterKeeper', () => {
     await at.until(async () => (await namesOn(at.router)).includes('b'));
   });
 
+  test('at the cap what was lost is put back all the same, beside what waits', async () => {
+    const limits = { quietMs: 2_000, longestMs: 10_000, verifyMs: 5_000, writesPerHour: 1, lossesPerHour: 1 };
+    const at = await setUp({ limits });
+    at.keeper.want(want(host('a')));
+    await at.until(() => at.keeper.standing.verified > 0);
+    at.keeper.want(want([...host('a'), ...host('b')]));
+    await at.until(() => at.keeper.standing.kind === 'capped');
+    const before = at.clock.now();
+    await at.router.writeConfig(sampleConfig);
+    await at.until(async () => (await namesOn(at.router)).includes('a'));
+    expect(at.clock.now() - before).toBeLessThan(30_000);
+    await at.router.writeConfig(sampleConfig);
+    await at.until(() => at.keeper.standing.kind === 'capped');
+    expect(await namesOn(at.router)).toEqual(['photos']);
+  });
+
+  test('writes of before the start, and of others of us, count', async () => {
+    const limits = { quietMs: 2_000, longestMs: 10_000, verifyMs: 5_000, writesPerHour: 2 };
+    let remembered: readonly number[] = [1_700_000_000_000 - 60_000];
+    const writes = { recall: () => remembered, remember: (next: readonly number[]) => (remembered = next) };
+    const at = await setUp({ limits, writes });
+    at.keeper.countWrites(1);
+    at.keeper.want(want(host('a')));
+    await at.until(() => at.keeper.standing.kind === 'capped');
+    expect(remembered).toHaveLength(2);
+    at.clock.advance(3_600_000);
+    await at.until(() => at.keeper.standing.kind === 'settled');
+    expect(await namesOn(at.router)).toContain('a');
+    expect(remembered).toHaveLength(1);
+  });
+
   test('others work on the router between two rounds, and what they did is looked at first of all', async () => {
     const at = await setUp();
     at.keeper.want(want(host('web')));

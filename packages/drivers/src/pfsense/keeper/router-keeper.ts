@@ -27,8 +27,10 @@ import {
 import {
   type Schedule,
   type ScheduleLimits,
+  type WriteMemory,
   afterChange,
   afterLoss,
+  afterOtherWrites,
   afterVerification,
   afterWrite,
   freshSchedule,
@@ -48,6 +50,8 @@ export interface RouterKeeperOptions {
    */
   readonly probe: (changes: readonly Change[], signal: AbortSignal) => Promise<ReadonlyMap<string, string>>;
   readonly limits?: ScheduleLimits;
+  /** Of the last hour's writes, from before this process as well. */
+  readonly writes?: WriteMemory;
   /** How often the router is asked whether somebody changed it. */
   readonly lookEveryMs?: number;
   readonly onStanding?: (standing: RouterStanding) => void;
@@ -92,7 +96,9 @@ export class RouterKeeper {
   readonly #options: RouterKeeperOptions;
   readonly #limits: ScheduleLimits;
   #desired: DesiredRouter | undefined;
-  #schedule: Schedule = freshSchedule;
+  #schedule: Schedule;
+  /** What was wanted when it was written last: what is missing of that was lost, whatever else is wanted by now. */
+  #kept: DesiredRouter | undefined;
   #state: RouterState | undefined;
   /** The hosts that the running resolver knows, as far as we know. */
   #live: readonly ConfigValue[] = [];
@@ -131,6 +137,7 @@ export class RouterKeeper {
   constructor(options: RouterKeeperOptions) {
     this.#options = options;
     this.#limits = options.limits ?? usualLimits;
+    this.#schedule = { ...freshSchedule, writes: options.writes?.recall() ?? [] };
   }
 
   get standing(): RouterStanding {
@@ -164,6 +171,12 @@ export class RouterKeeper {
     if (left.length === this.#givenUp.size) return false;
     this.#givenUp = new Map(left);
     return true;
+  }
+
+  /** Counts writes of ours beside the keeper's to those of the hour. */
+  countWrites(count: number): void {
+    this.#schedule = afterOtherWrites(this.#schedule, count, this.#options.clock.now());
+    this.#options.writes?.remember(this.#schedule.writes);
   }
 
   /**
@@ -270,11 +283,17 @@ export class RouterKeeper {
     // It may have begun from files that are older than our last write, when a page was saved meanwhile.
     if (known !== undefined && known.resolver !== state.resolver) this.#isRestarted = true;
     if (state.isPending) this.#schedule = afterLoss(this.#schedule, this.#limits, this.#options.clock.now());
-    if (known === undefined || known.hash === state.hash || this.#schedule.unwritten !== undefined) return;
-    if (this.#plan(state).changes.length > 0) {
+    if (known === undefined || known.hash === state.hash) return;
+    if (this.#isLost(state)) {
       this.#options.log.info('something of ours was changed on the router and is put back', {});
       this.#schedule = afterLoss(this.#schedule, this.#limits, this.#options.clock.now());
     }
+  }
+
+  /** Whether the router has not what it had of ours. What waits for its write is not lost, and may wait an hour beside it. */
+  #isLost(state: RouterState): boolean {
+    if (this.#schedule.unwritten === undefined) return this.#plan(state).changes.length > 0;
+    return this.#kept !== undefined && planRouter(state.document, this.#kept).changes.length > 0;
   }
 
   #keep(state: RouterState): void {
@@ -492,6 +511,8 @@ export class RouterKeeper {
   #settle(written: DesiredRouter | undefined, count: number): void {
     const nowMs = this.#options.clock.now();
     this.#schedule = afterWrite(this.#schedule, this.#limits, count, nowMs);
+    if (count > 0) this.#options.writes?.remember(this.#schedule.writes);
+    if (written !== undefined) this.#kept = withoutGivenUp(written, this.#givenUp);
     if (this.#desired !== written) this.#schedule = afterChange(this.#schedule, nowMs);
   }
 
@@ -501,7 +522,7 @@ export class RouterKeeper {
     this.#schedule = afterVerification(this.#schedule);
     const state = await fetchRouterState(connection, this.#state, signal);
     this.#keep(state);
-    if (this.#plan(state).changes.length > 0 && this.#schedule.unwritten === undefined) {
+    if (this.#isLost(state)) {
       log.info('what was written is gone again and is put back', {});
       this.#schedule = afterLoss(this.#schedule, this.#limits, clock.now());
       return;

@@ -4,6 +4,7 @@ import {
   type Schedule,
   afterChange,
   afterLoss,
+  afterOtherWrites,
   afterVerification,
   afterWrite,
   freshSchedule,
@@ -51,6 +52,21 @@ describe('nextStep', () => {
     expect(nextStep(schedule, limits, hourMs)).toEqual({ kind: 'write' });
   });
 
+  test('puts back at the cap what is missing, as far as the reserve for that goes, and other changes with it', () => {
+    const full: Schedule = { writes: [0, 1_000, 2_000] };
+    const lost = afterLoss(afterChange(full, 3_000), limits, 5_000);
+    expect(nextStep(lost, limits, 5_000)).toEqual({ kind: 'write' });
+    expect(nextStep(afterChange(lost, 6_000), limits, 16_000)).toEqual({ kind: 'write' });
+    const spent: Schedule = { writes: [0, 1_000, 2_000, 3_000, 4_000, 5_000] };
+    expect(nextStep(afterLoss(spent, limits, 6_000), limits, 6_000)).toMatchObject({ untilMs: hourMs, isCapped: true });
+    // What is no loss waits until there are less than three again.
+    expect(nextStep(afterChange(spent, 6_000), limits, 16_000)).toMatchObject({ untilMs: hourMs + 3_000 });
+  });
+
+  test('counts what others of us wrote, and nothing of a time that has not come', () => {
+    expect(afterOtherWrites({ writes: [1_000, 99_000] }, 2, 5_000)).toEqual({ writes: [1_000, 5_000, 5_000] });
+  });
+
   test('puts back at once what is missing, and nothing written counts as no write', () => {
     expect(nextStep(afterLoss(freshSchedule, limits, 500), limits, 500)).toEqual({ kind: 'write' });
     expect(afterWrite(afterChange({ writes: [1] }, 2), limits, 0, 3)).toEqual({ writes: [1] });
@@ -61,6 +77,7 @@ describe('nextStep', () => {
       afterMs: integer({ min: 0, max: 400_000 }),
       kind: constantFrom('change', 'loss', 'nothing'),
     });
+    const most = limits.writesPerHour + (limits.lossesPerHour ?? 0);
     assert(
       property(array(event, { maxLength: 60 }), (events) => {
         let schedule: Schedule = freshSchedule;
@@ -90,7 +107,7 @@ describe('nextStep', () => {
         }
         for (const [index, at] of writes.entries()) {
           expect(writes.slice(index).filter((other) => other < at + hourMs).length).toBeLessThanOrEqual(
-            limits.writesPerHour,
+            events.some(({ kind }) => kind === 'loss') ? most : limits.writesPerHour,
           );
         }
         advanceTo(now + hourMs + limits.longestMs);
