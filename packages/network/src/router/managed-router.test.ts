@@ -6,9 +6,11 @@ import type { Change } from '@labwright/drivers/pfsense/edits/change';
 import { sampleConfig } from '@labwright/drivers/pfsense/test-config';
 import { connectTo, makeRouterCertificate, openRouterPeer, snippetReply } from '@labwright/drivers/pfsense/test-peer';
 import { findPhp, openPhpRouter, type PhpRouter } from '@labwright/drivers/pfsense/test-php';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { NetworkState } from '../controller/network-end.ts';
 import { ownerOf } from './entry-names.ts';
 import { ManagedRouter, type ManagedRouterOptions } from './managed-router.ts';
+import { RouterEnd } from './router-end.ts';
 import { makeBlueprint } from './sample-router.test-data.ts';
 
 const php = await findPhp();
@@ -98,5 +100,38 @@ describe.skipIf(php === undefined)('ManagedRouter', { timeout: 30_000 }, () => {
     managed.tryAgain(systemClock.now());
     await settled();
     expect(await router.readConfig()).toMatch(ours);
+  });
+
+  test('with the forwarder a newer decision need not wait for a write, and takes the place of the older one', async () => {
+    const config = sampleConfig
+      .replace(/<unbound>\s*<enable><\/enable>/, '<unbound>')
+      .replace('<dnsmasq>', '<dnsmasq><enable></enable>');
+    const { managed, router } = await setUp({ limits: { ...limits, quietMs: 4_000, longestMs: 10_000 } }, config);
+    managed.wantLab('none');
+    const moved = vi.spyOn(managed, 'moveServers').mockResolvedValue();
+    const end = new RouterEnd(managed, silentLog);
+    const address = ipv4('192.0.2.70');
+    const stateWith = (name: string, nodes: readonly string[]): NetworkState => ({
+      names: [{ name, addresses: [address], owners: [] }],
+      addresses: [],
+      balancers: [
+        {
+          kind: 'tcp',
+          address,
+          port: 80,
+          owner: 'Service default/web',
+          affinity: 'none',
+          backends: nodes.map((node) => ({ node, address: ipv4('192.0.2.21'), port: 30_080 })),
+        },
+      ],
+    });
+    await end.put(stateWith('old.svc', ['node101', 'node102']), signal);
+    await end.put(stateWith('new.svc', ['node102']), signal);
+    expect(await router.readConfig()).toBe(config);
+    expect(moved.mock.calls.map(([commands]) => commands)).toMatchObject([[{ server: 'node101', state: 'drain' }]]);
+    await managed.settle('written', { patienceMs: 20_000, signal });
+    const written = await router.readConfig();
+    expect([written.includes('<host>new</host>'), written.includes('<host>old</host>')]).toEqual([true, false]);
+    expect((await router.takeCalls()).filter((name) => name === 'write_config')).toHaveLength(1);
   });
 });

@@ -10,8 +10,9 @@ import type { ManagedRouter } from './managed-router.ts';
 import { serverMoves } from './server-moves.ts';
 
 /**
- * `put` ends when names are live, so that the next state need not wait for a write of this one; what becomes of the write is
- * told to `watchProblems`.
+ * `put` ends when names are live, or at once with the forwarder, which takes them from the configuration alone: the next state
+ * need not wait for a write of this one, and servers that leave are told of at once. What becomes of the write is told to
+ * `watchProblems`.
  */
 export class RouterEnd implements NetworkEnd {
   readonly name: string;
