@@ -112,7 +112,7 @@ export function openPfsense({ labFile, routerPassword, expect }: LabAccess): Pfs
   const { lab } = labFile;
   if (lab.router === undefined || routerPassword === undefined) return undefined;
   const connection = connectPfsense({
-    router: { name: lab.router.name, address: lab.router.address, port: 443 },
+    router: { name: lab.router.name, address: lab.router.address, port: lab.router.port },
     user: lab.router.user,
     password: routerPassword,
     // Only looked at: what is trusted on first contact is for a command that keeps the lab to say.

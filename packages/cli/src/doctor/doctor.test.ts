@@ -141,7 +141,7 @@ describe('network boot', () => {
 test('where the router starts machines and is set up by hand, what it needs is listed', () => {
   const made = makeBlueprint([makeMachine(101)]);
   const blueprint = { ...made, netboot: { ...made.netboot, mode: 'router' as const } };
-  const router = { name: 'fw1', kind: 'pfsense', address: ipv4('10.1.0.1'), user: 'admin' } as const;
+  const router = { name: 'fw1', kind: 'pfsense', address: ipv4('10.1.0.1'), port: 443, user: 'admin' } as const;
   const [finding] = describeHandmadeDhcp({ router: { ...router, manage: ['dns'] } }, blueprint);
   expect(finding?.verdict).toBe('note');
   expect(finding?.commands).toContain('boot file for UEFI x64 (architectures 7 and 9): labwright.efi');

@@ -6,7 +6,7 @@ import { profileOf } from '@labwright/drivers/pfsense/version-profile';
 import { expect, test } from 'vitest';
 import { judgeRouter, judgeServices } from './router-check.ts';
 
-const router = { name: hostName('fw1'), address: ipv4('10.1.0.1'), manage: ['dns', 'haproxy'] } as const;
+const router = { name: hostName('fw1'), address: ipv4('10.1.0.1'), port: 443, manage: ['dns', 'haproxy'] } as const;
 const judge = (version: string, hasBalancer = true, config = sampleConfig) =>
   judgeRouter(router, 'labwright', {
     profile: profileOf(version, 'pfSense'),

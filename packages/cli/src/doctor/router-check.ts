@@ -28,7 +28,7 @@ export async function checkRouter(
   { login, pins }: RouterAccess,
 ): Promise<readonly Finding[]> {
   const connection = connectPfsense({
-    router: { name: router.name, address: router.address, port: 443 },
+    router: { name: router.name, address: router.address, port: router.port },
     ...login,
     pins,
     expect: 'hardware',

@@ -54,7 +54,7 @@ export async function trustRouter(program: Program, labFile: LabFile, router: Ro
   return await trust(program, labFile, {
     name: router.name,
     pinsOf: routerPins,
-    fetchFingerprint: async () => await fetchRouterFingerprint({ ...router, port: 443 }),
+    fetchFingerprint: async () => await fetchRouterFingerprint(router),
     onItself: 'openssl x509 -noout -fingerprint -sha256 -in \\\n    /var/etc/cert.crt',
   });
 }
@@ -165,7 +165,7 @@ function silentRouter({ name, address, port }: RouterAddress, cause: Error): Lab
     what: `the router ${name} did not answer`,
     where: { address: `${address}:${port}` },
     why: cause.message,
-    fix: [`open https://${address}:${port}/ from this computer`, 'correct router.address in the lab file'],
+    fix: [`open https://${address}:${port}/ from this computer`, 'correct router.address and router.port in the lab file'],
     cause,
   });
 }

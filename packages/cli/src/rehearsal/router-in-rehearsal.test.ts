@@ -43,6 +43,11 @@ it('of the home where Labwright leases to machines alone: names and the balancer
   await expect(`${JSON.stringify(owners, undefined, 2)}\n`).toMatchFileSnapshot('testdata/router-leases.json');
 });
 
+it('answers on the port that the lab file says', () => {
+  expect(describe({}).port).toBe(443);
+  expect(describe({ router: { port: 8443 } }).port).toBe(8443);
+});
+
 it('is one that the emulator takes', () => {
   const files = { tree: '/tree', stateDirectory: '/state', users: [{ name: 'a', role: 'admin', passwordFile: '/p' }] };
   for (const manage of [all, ['haproxy']] as const)

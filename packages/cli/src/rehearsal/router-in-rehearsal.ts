@@ -76,7 +76,7 @@ export async function writeRouter(plan: RehearsalPlan, router: LabRouter): Promi
 
 type OwnersRouter = Pick<
   RouterPlanInput,
-  'lab' | 'hostname' | 'domain' | 'lan' | 'aliases' | 'dhcp' | 'hosts' | 'balancer'
+  'lab' | 'hostname' | 'domain' | 'lan' | 'aliases' | 'port' | 'dhcp' | 'hosts' | 'balancer'
 >;
 
 /** The router as Labwright finds it. */
@@ -94,6 +94,7 @@ export function describeOwnersRouter(
     domain,
     lan: { address, bits: prefixLength(network.cidr) },
     aliases,
+    port: router.port,
     dhcp: describeDhcp({ lab, blueprint, laptopAddress }, isManaged('dhcp')),
     hosts: names.map((each) => ({ host: each.name, domain, ip: each.address })),
     ...(cluster === undefined || isManaged('haproxy')

@@ -76,6 +76,8 @@ export type RouterPart = 'dhcp' | 'dns' | 'haproxy';
 export interface RouterBlueprint {
   readonly name: HostName;
   readonly address: Ipv4;
+  /** Of its web page. */
+  readonly port: number;
   /** Nothing on it is changed when it is empty. */
   readonly manage: readonly RouterPart[];
 }

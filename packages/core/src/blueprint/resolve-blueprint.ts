@@ -82,8 +82,8 @@ function resolveProxmox({ proxmox }: Lab): ProxmoxBlueprint {
   return { port, storage, tls: tls === 'pinned' ? { mode: 'pinned' } : { mode: 'ca', file: tls.ca } };
 }
 
-function resolveRouter({ name, address, manage }: NonNullable<Lab['router']>): RouterBlueprint {
-  return { name: hostName(name), address, manage };
+function resolveRouter({ name, address, port, manage }: NonNullable<Lab['router']>): RouterBlueprint {
+  return { name: hostName(name), address, port, manage };
 }
 
 function resolveMachine(lab: Lab, identity: Identity): MachineBlueprint {

@@ -114,6 +114,7 @@ const router = z.strictObject({
   name: nameValue.default('router').meta(about('Its name.')),
   kind: z.enum(['pfsense']).meta(about('What it is.')),
   address: ipv4Value.meta(about('Its address.', '10.1.0.1')),
+  port: z.int().min(1).max(65_535).default(443).meta(about('Port of its web page: System > Advanced > TCP port.')),
   user: z.string().min(1).default('admin').meta(about('User to log in with.')),
   password: secretRefValue.optional().meta(about('Password of the user.', '{env: PFSENSE_PASSWORD}')),
   manage: z

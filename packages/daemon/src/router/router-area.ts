@@ -93,7 +93,7 @@ const stepInput = z.object({ part: z.string(), machines: z.array(z.number()) });
 export function makeRouterArea(options: RouterAreaOptions): RouterArea {
   const { blueprint, router: named, clock, log, signal: ended } = options;
   const connection = connectPfsense({
-    router: { name: named.name, address: named.address, port: 443 },
+    router: { name: named.name, address: named.address, port: named.port },
     ...options.login,
     pins: options.pins,
     expect: options.expect,

@@ -183,7 +183,7 @@ function silenceError(router: RouterAddress, call: string, cause: unknown): Labw
     why: cause instanceof Error ? cause.message : String(cause),
     fix: [
       `open https://${router.address}:${router.port}/ from this computer`,
-      'correct router.address in the lab file',
+      'correct router.address and router.port in the lab file',
     ],
     cause,
   });
@@ -196,7 +196,7 @@ function statusError(router: RouterAddress, call: string, status: number, body: 
     what: `the router ${router.name} answered with HTTP status ${status}`,
     where: { ...placeOf(router, call), sent: 'perhaps' },
     why: excerpt(body),
-    fix: isPassing ? ['it is tried again by itself'] : ['correct router.address in the lab file'],
+    fix: isPassing ? ['it is tried again by itself'] : ['correct router.address and router.port in the lab file'],
   });
 }
 
@@ -205,7 +205,7 @@ function foreignError(router: RouterAddress, call: string, cause: unknown): Labw
     what: `the router ${router.name} gave an answer that is none of pfSense's`,
     where: placeOf(router, call),
     why: cause instanceof Error ? cause.message.slice(0, 400) : String(cause).slice(0, 400),
-    fix: ['see that router.address in the lab file is that of a pfSense'],
+    fix: ['see that router.address and router.port in the lab file are those of a pfSense'],
     cause,
   });
 }

@@ -109,7 +109,10 @@ async function judge(certificate: PeerCertificate, router: RouterAddress, of: Ro
       what: `the router ${router.name} ${world === 'rehearsal' ? 'belongs to a rehearsal' : 'is not part of the rehearsal'}, and this command is for ${of.expect === 'rehearsal' ? 'the rehearsal' : 'hardware'}`,
       where,
       why: `its certificate ${world === 'rehearsal' ? 'names' : 'does not name'} the organisation "${rehearsalOrganisation}"; nothing was sent to it`,
-      fix: ['run the command in the other world (--real means hardware)', 'or correct router.address in the lab file'],
+      fix: [
+        'run the command in the other world (--real means hardware)',
+        'or correct router.address and router.port in the lab file',
+      ],
     });
   }
   const seen = certificate.fingerprint256;

@@ -106,14 +106,14 @@ async function seed(plan: RouterPlan, php: Php): Promise<void> {
     role,
     password: (await readFile(passwordFile, 'utf8')).trimEnd(),
   }));
-  const { hostname, domain, lan, resolver, resolverOptions, dhcp, hosts, aliases, balancer } = plan;
+  const { hostname, domain, lan, port, resolver, resolverOptions, dhcp, hosts, aliases, balancer } = plan;
   const setUp = balancer === undefined ? { frontEnds: [], backEnds: [] } : describeOwnerBalancer(balancer);
   const virtualIps = describeVirtualIps([
     ...aliases.map((address) => ({ address, descr: '' })),
     ...(balancer === undefined ? [] : [{ address: balancer.address, descr: 'API of the cluster' }]),
   ]);
   const owners = { lan, resolver, resolverOptions, dhcp, hosts, virtualIps, ...setUp };
-  const wanted = { hostname, domain, ...owners, certificateId: 'rehearsal' };
+  const wanted = { hostname, domain, port, ...owners, certificateId: 'rehearsal' };
   const { exitCode } = await php
     .start(phpScripts.seed)
     .finish(JSON.stringify({ ...wanted, users: await Promise.all(users) }));

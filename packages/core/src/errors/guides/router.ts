@@ -9,7 +9,7 @@ export const routerGuide: Readonly<Record<Extract<ErrorCode, `LW8${string}`>, Er
     advice: [
       'Open the router’s web page from this computer: the same address and port are used.',
       'A router with few web workers answers slowly while its page is open in many tabs; Labwright asks one thing at a time.',
-      '`router.address` in the lab file is where it is looked for.',
+      '`router.address` and `router.port` in the lab file are where it is looked for. The port is the one of the page: 443, unless it was moved under System > Advanced > TCP port.',
     ],
   },
   LW8002: {

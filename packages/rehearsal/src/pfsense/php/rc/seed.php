@@ -47,7 +47,9 @@ $config = [
 		'nextuid' => (string)(2000 + count($users)),
 		'nextgid' => '2000',
 		'timezone' => 'Etc/UTC',
-		'webgui' => ['protocol' => 'https', 'loginautocomplete' => '', 'ssl-certref' => $wanted['certificateId']],
+		// The form leaves the usual port out, and then nothing says 443 but its absence.
+		'webgui' => ['protocol' => 'https', 'loginautocomplete' => '', 'ssl-certref' => $wanted['certificateId']]
+			+ ($wanted['port'] === 443 ? [] : ['port' => (string)$wanted['port']]),
 		'ipv6allow' => '',
 		'dnsserver' => [],
 	],
