@@ -7,9 +7,9 @@ import { type Check, type CheckReport, runChecks } from '@labwright/drivers/conf
 import { readEmulatedAnswers } from '@labwright/drivers/conformance/emulated-answers';
 import { pfsenseChecks } from '@labwright/drivers/conformance/pfsense-checks';
 import { proxmoxChecks, removeOwnVm } from '@labwright/drivers/conformance/proxmox-checks';
-import type { TlsPolicy } from '@labwright/drivers/proxmox/tls-pin';
 import { enterLaptop } from '@labwright/rehearsal/keeper/laptop';
 import type { CommandInput } from '../command.ts';
+import { type KnownCertificates, readKnownCertificates } from '../conformance/known-certificates.ts';
 import { formatCheck, formatSummary, summarise } from '../conformance/report.ts';
 import { type LabAccess, openPfsense, openProxmox } from '../conformance/subjects.ts';
 import { openExistingStore, storeFile } from '../doctor/trust.ts';
@@ -83,32 +83,29 @@ async function accessOnHardware(program: Program): Promise<LabAccess> {
   const { proxmox, router } = labFile.lab;
   const { interrupt } = program;
   const password = router?.password;
+  const known = await readKnown(program, labFile);
   return {
     labFile,
     credentials: await readCredentials(program, labFile),
     tls:
       proxmox.tls === 'pinned'
-        ? await pinnedPolicy(program, labFile)
+        ? { kind: 'pinned', fingerprints: known.hosts }
         : await readCaPolicy(labFile.directory, proxmox.tls.ca),
     routerPassword:
       password === undefined
         ? undefined
         : await readLabSecret(program, labFile, password, 'router.password', interrupt),
+    routerPins: known.router,
     expect: 'hardware',
   };
 }
 
-/** Certificates that are known count; a first look records none. */
-async function pinnedPolicy(program: Program, labFile: LabAccess['labFile']): Promise<TlsPolicy> {
+async function readKnown(program: Program, labFile: LabAccess['labFile']): Promise<KnownCertificates> {
+  const { hosts, router } = labFile.lab;
   const store = await openExistingStore(storeFile(program, labFile));
   try {
-    const names = Object.keys(labFile.lab.hosts);
-    const pairs = await Promise.all(names.map(async (name) => [name, await store?.pins.get(name)] as const));
-    const known = new Map(pairs);
-    return {
-      kind: 'pinned',
-      fingerprints: { get: (host) => Promise.resolve(known.get(host)), set: () => Promise.resolve() },
-    };
+    const names = { hosts: Object.keys(hosts), ...(router === undefined ? {} : { router: router.name }) };
+    return await readKnownCertificates(store, names);
   } finally {
     store?.close();
   }
@@ -119,14 +116,14 @@ async function accessInRehearsal(program: Program, state: string): Promise<LabAc
   const labFile = await readLabFile(program, await locateLabFile(program));
   const password = labFile.lab.router?.password;
   const secret = new Secret((await readFile(rehearsalFiles(state).proxmoxSecret, 'utf8')).trim());
+  // Its emulators make themselves new certificates; those of the other world are refused all the same.
+  const anyOfRehearsal = { get: () => Promise.resolve(undefined), set: () => Promise.resolve() };
   return {
     labFile,
     credentials: { kind: 'token', id: rehearsalTokenId, secret },
-    tls: {
-      kind: 'pinned',
-      fingerprints: { get: () => Promise.resolve(undefined), set: () => Promise.resolve() },
-    },
+    tls: { kind: 'pinned', fingerprints: anyOfRehearsal },
     routerPassword: password === undefined ? undefined : await readRehearsedSecret(state, password),
+    routerPins: anyOfRehearsal,
     expect: 'rehearsal',
   };
 }

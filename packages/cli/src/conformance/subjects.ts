@@ -9,6 +9,7 @@ import type { Secret } from '@labwright/core/ports/secret';
 import type { PfsenseSubject } from '@labwright/drivers/conformance/pfsense-checks';
 import type { ProxmoxSubject } from '@labwright/drivers/conformance/proxmox-checks';
 import { connectPfsense } from '@labwright/drivers/pfsense/connection';
+import type { RouterPins } from '@labwright/drivers/pfsense/tls-pin';
 import { guestsCall, hostsCall, storagesCall } from '@labwright/drivers/proxmox/calls/cluster';
 import { connectProxmox, type ProxmoxConnection } from '@labwright/drivers/proxmox/connection';
 import type { Credentials } from '@labwright/drivers/proxmox/credentials';
@@ -21,6 +22,8 @@ export interface LabAccess {
   readonly tls: TlsPolicy;
   /** Undefined for a lab that names no password of its router. */
   readonly routerPassword: Secret | undefined;
+  /** Asked before the password is sent. */
+  readonly routerPins: RouterPins;
   readonly expect: Expectation;
 }
 
@@ -108,15 +111,14 @@ async function findSubjects(connection: ProxmoxConnection, named: string | undef
 }
 
 /** Undefined for a lab without a router, or without a password for it. */
-export function openPfsense({ labFile, routerPassword, expect }: LabAccess): PfsenseSubject | undefined {
+export function openPfsense({ labFile, routerPassword, routerPins, expect }: LabAccess): PfsenseSubject | undefined {
   const { lab } = labFile;
   if (lab.router === undefined || routerPassword === undefined) return undefined;
   const connection = connectPfsense({
     router: { name: lab.router.name, address: lab.router.address, port: lab.router.port },
     user: lab.router.user,
     password: routerPassword,
-    // Only looked at: what is trusted on first contact is for a command that keeps the lab to say.
-    pins: { get: () => Promise.resolve(undefined), set: () => Promise.resolve() },
+    pins: routerPins,
     expect,
     log: silentLog,
   });
