@@ -10,11 +10,12 @@ export interface ServerCommand {
   /** As in BackEnd.name and BackEndServer.name. */
   readonly backEnd: string;
   readonly server: string;
-  readonly state: 'ready' | 'drain' | 'maint';
+  /** 'healthy': counts as answering until a check says otherwise. */
+  readonly state: 'ready' | 'drain' | 'maint' | 'healthy';
 }
 
 export function formatServerCommand({ backEnd, server, state }: ServerCommand): string {
-  return `set server ${writtenName(backEnd)}/${server} state ${state}`;
+  return `set server ${writtenName(backEnd)}/${server} ${state === 'healthy' ? 'health up' : `state ${state}`}`;
 }
 
 /**

@@ -27,6 +27,8 @@ export interface TcpBalancer extends BalancerPlace {
   readonly kind: 'tcp';
   readonly owner: ExposureKey;
   readonly backends: readonly Backend[];
+  /** As ExposedPort.standby. */
+  readonly standby: readonly Backend[];
   readonly sourceRanges?: readonly Cidr[];
   readonly affinity: 'none' | 'client';
 }
@@ -122,12 +124,13 @@ function tcpBalancers({ key, addresses, ports, sourceRanges, affinity }: Exposur
   return addresses
     .flatMap((text) => parseIpv4(text) ?? [])
     .flatMap((address) =>
-      ports.map(({ port, backends }) => ({
+      ports.map(({ port, backends, standby }) => ({
         kind: 'tcp' as const,
         address,
         port,
         owner: key,
         backends,
+        standby,
         ...(sourceRanges === undefined ? {} : { sourceRanges }),
         affinity,
       })),

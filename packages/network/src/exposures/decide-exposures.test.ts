@@ -23,6 +23,24 @@ const nodesOf = (decision: ExposureDecision) =>
   decision.exposures[0]?.ports[0]?.backends.map(({ node }) => node).join(' ');
 
 describe('a Service that the router balances', () => {
+  test('knows the nodes that do not serve and may later, and no others', () => {
+    const { exposures } = decide({
+      services: [makeService('web', { spec: { externalTrafficPolicy: 'Local' } })],
+      slices: [makeSlice('web', ['node2', '!node3'])],
+      nodes: [
+        makeNode('node1', { cordoned: true }),
+        makeNode('node2'),
+        makeNode('node3'),
+        makeNode('node4', { ready: false }),
+        makeNode('node5', { labels: { 'node.kubernetes.io/exclude-from-external-load-balancers': '' } }),
+      ],
+      power: new Map([['node3', 'stopped']]),
+    });
+    const [port] = exposures[0]?.ports ?? [];
+    expect(port?.backends.map(({ node }) => node)).toEqual(['node2']);
+    expect(port?.standby.map(({ node }) => node)).toEqual(['node1', 'node3', 'node4']);
+  });
+
   test('has its names, an address of the range, and its node port on every ready node', () => {
     const { exposures, refusals } = decide({ services: [makeService('web', { hostname: 'web.svc, WWW.svc.' })] });
     expect(refusals).toEqual([]);
@@ -42,6 +60,7 @@ describe('a Service that the router balances', () => {
               address: `10.1.1.${number}`,
               port: 30_080,
             })),
+            standby: [],
           },
         ],
         routes: [],

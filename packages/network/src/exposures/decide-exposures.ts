@@ -9,7 +9,7 @@ import { type AddressWish, type GivenAddress, planAddresses } from './address-pl
 import { byAge, type Draft, type DraftContext, refuse } from './draft.ts';
 import { draftIngress } from './draft-ingress.ts';
 import { draftService } from './draft-service.ts';
-import { compareText, eligibleNodes } from './eligible-nodes.ts';
+import { compareText, eligibleNodes, knownNodes } from './eligible-nodes.ts';
 import type {
   ExposedPort,
   Exposure,
@@ -71,7 +71,12 @@ function prepare({ services, slices, nodes, power }: ExposureFacts): DraftContex
   }
   const named = (service: ExposedService) =>
     [`${service.metadata.namespace ?? 'default'}/${service.metadata.name}`, service] as const;
-  return { nodes: eligibleNodes(nodes, power), services: new Map(services.map(named)), slices: owned };
+  return {
+    nodes: eligibleNodes(nodes, power),
+    knownNodes: knownNodes(nodes),
+    services: new Map(services.map(named)),
+    slices: owned,
+  };
 }
 
 interface Addressed {

@@ -14,7 +14,6 @@ import {
 import { noRouter } from './draft-service.ts';
 import { compareText } from './eligible-nodes.ts';
 import {
-  type Backend,
   type BalancerKind,
   exposureKey,
   type ExposureSettings,
@@ -57,7 +56,7 @@ export function draftIngress(ingress: Ingress, settings: ExposureSettings, conte
       wantedNames: [...new Set([...hosts, ...hostnames(ingress)])],
       ...(wanted === undefined ? {} : { wantedAddress: wanted }),
       statusAddresses: statusAddresses(ingress),
-      ports: ports.map((port) => ({ port, protocol: 'TCP', backends: [] })),
+      ports: ports.map((port) => ({ port, protocol: 'TCP', backends: [], standby: [] })),
       routes: routed.routes,
       ...ranges,
       affinity: 'none',
@@ -117,7 +116,7 @@ function findTarget(
   source: ExposureSource,
   backend: IngressBackend,
   context: DraftContext,
-): { readonly target: string; readonly backends: readonly Backend[] } | Refusal {
+): Pick<HttpRoute, 'target' | 'backends' | 'standby'> | Refusal {
   const no = (subject: string, why: string, fix: string): Refusal =>
     refuse(source, 'route-target', { subject, why: `Ingress ${source.name} leads to ${subject}, ${why}`, fix });
   if (backend.kind === 'resource') {
@@ -142,5 +141,5 @@ function findTarget(
       fix,
     });
   }
-  return { target, backends: portBackends(service, port, context) };
+  return { target, ...portBackends(service, port, context) };
 }

@@ -112,6 +112,6 @@ function formatPort(service: ExposedService, port: ServicePort, context: DraftCo
     ...(port.name === undefined ? {} : { name: port.name }),
     port: port.port,
     protocol: port.protocol === 'UDP' || port.protocol === 'SCTP' ? port.protocol : 'TCP',
-    backends: portBackends(service, port, context),
+    ...portBackends(service, port, context),
   };
 }

@@ -40,6 +40,8 @@ export interface Drafted {
 /** What is looked up while drafting, prepared once. */
 export interface DraftContext {
   readonly nodes: readonly EligibleNode[];
+  /** With them those that may become so. */
+  readonly knownNodes: readonly EligibleNode[];
   /** By "namespace/name". */
   readonly services: ReadonlyMap<string, ExposedService>;
   /** By "namespace/name" of their Service. */
@@ -65,14 +67,23 @@ export function byAge(one: Draft, other: Draft): number {
 
 export type ServicePort = NonNullable<ExposedService['spec']['ports']>[number];
 
-/** Where connections to a port of a Service may go; empty without a node port. */
-export function portBackends(service: ExposedService, port: ServicePort, context: DraftContext): readonly Backend[] {
+/** Where connections to a port of a Service go, and where they may go some time; empty without a node port. */
+export function portBackends(
+  service: ExposedService,
+  port: ServicePort,
+  context: DraftContext,
+): Pick<ExposedPort, 'backends' | 'standby'> {
   const { nodePort, name } = port;
-  if (nodePort === undefined || nodePort === 0) return [];
+  if (nodePort === undefined || nodePort === 0) return { backends: [], standby: [] };
   const slices = context.slices.get(`${service.metadata.namespace ?? 'default'}/${service.metadata.name}`) ?? [];
   const policy = service.spec.externalTrafficPolicy;
   const serving = servingNodes(context.nodes, { policy, portName: name }, slices);
-  return serving.map((node) => ({ node: node.name, address: node.address, port: nodePort }));
+  const names = new Set(serving.map((node) => node.name));
+  const placeOf = (node: EligibleNode): Backend => ({ node: node.name, address: node.address, port: nodePort });
+  return {
+    backends: serving.map(placeOf),
+    standby: context.knownNodes.filter((node) => !names.has(node.name)).map(placeOf),
+  };
 }
 
 /** Undefined when the ranges cannot be read: then nobody is let in by mistake, and nothing is exposed. */

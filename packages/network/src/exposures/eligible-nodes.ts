@@ -13,22 +13,26 @@ export interface EligibleNode {
 
 const excludeLabel = 'node.kubernetes.io/exclude-from-external-load-balancers';
 
-/**
- * Ready nodes, in the order of their names. A stopped VM leaves at once, though its node counts as Ready for 40 seconds more. When
- * not one is Ready the fault is rather in what tells us: then every node that is not known to be off stays.
- */
-export function eligibleNodes(nodes: readonly Node[], power: ReadonlyMap<string, NodePower>): readonly EligibleNode[] {
-  const candidates = nodes
+/** Every node that may ever take connections, whatever its state, in the order of their names. */
+export function knownNodes(nodes: readonly Node[]): readonly EligibleNode[] {
+  return nodes
     .filter(({ metadata }) => metadata.labels?.[excludeLabel] === undefined && metadata.deletionTimestamp === undefined)
-    .filter(({ metadata }) => power.get(metadata.name) !== 'stopped');
-  const ready = candidates.filter(isReady);
-  return (ready.length > 0 ? ready : candidates)
     .flatMap((node) => {
       const address = addressOf(node);
       const { name } = node.metadata;
       return address === undefined ? [] : [{ name, address, isDraining: node.spec.unschedulable === true }];
     })
     .toSorted((one, other) => compareText(one.name, other.name));
+}
+
+/**
+ * Ready nodes, in the order of their names. A stopped VM leaves at once, though its node counts as Ready for 40 seconds more. When
+ * not one is Ready the fault is rather in what tells us: then every node that is not known to be off stays.
+ */
+export function eligibleNodes(nodes: readonly Node[], power: ReadonlyMap<string, NodePower>): readonly EligibleNode[] {
+  const powered = nodes.filter(({ metadata }) => power.get(metadata.name) !== 'stopped');
+  const ready = knownNodes(powered.filter(isReady));
+  return ready.length > 0 ? ready : knownNodes(powered);
 }
 
 /**

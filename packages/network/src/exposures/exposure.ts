@@ -32,6 +32,8 @@ export interface ExposedPort {
   readonly protocol: 'TCP' | 'UDP' | 'SCTP';
   /** Those that take new connections, in the order of their names. Empty where none can. */
   readonly backends: readonly Backend[];
+  /** The other nodes, as far as they may ever take any: a balancer knows them beforehand, and only has to be told of a move. */
+  readonly standby: readonly Backend[];
 }
 
 export interface HttpRoute {
@@ -42,6 +44,8 @@ export interface HttpRoute {
   /** "default/web:80", for people. */
   readonly target: string;
   readonly backends: readonly Backend[];
+  /** As ExposedPort.standby. */
+  readonly standby: readonly Backend[];
 }
 
 /** Who takes the connections: MetalLB, the router, or something in the cluster that has a class of its own. */

@@ -24,6 +24,7 @@ import type {
   ServiceAddress,
   TcpBalancer,
 } from '../controller/network-end.ts';
+import { compareText } from '../exposures/eligible-nodes.ts';
 import type { Backend, ExposureKey } from '../exposures/exposure.ts';
 import { balancerName, digestOf, exposedMark } from './entry-names.ts';
 
@@ -123,11 +124,11 @@ export function tcpBackEndName(owner: Owner, { address, port }: Pick<TcpBalancer
 }
 
 function tcpEntries(owner: Owner, mark: Mark, balancer: TcpBalancer): readonly OwnedEntry[] {
-  const { address, port, backends, sourceRanges, affinity } = balancer;
+  const { address, port, sourceRanges, affinity } = balancer;
   const name = tcpBackEndName(owner, balancer);
   return [
     backEndEntry(mark, {
-      ...balancedBackEnd(name, backends, tcpIdleMs),
+      ...balancedBackEnd(name, balancer, tcpIdleMs),
       ...(affinity === 'client' ? { balance: 'source' as const } : {}),
     }),
     frontEndEntry(mark, {
@@ -143,11 +144,23 @@ function tcpEntries(owner: Owner, mark: Mark, balancer: TcpBalancer): readonly O
   ];
 }
 
-/** A node that refuses or is silent is out within two seconds; who met it meanwhile is sent on to another one. */
-function balancedBackEnd(name: string, backends: readonly Backend[], idleTimeoutMs: number): BackEnd {
+/**
+ * A node that refuses or is silent is out within two seconds; who met it meanwhile is sent on to another one. The others are
+ * there too, switched off: HAProxy is told at once that one of them serves, without a write.
+ */
+function balancedBackEnd(
+  name: string,
+  { backends, standby }: { readonly backends: readonly Backend[]; readonly standby: readonly Backend[] },
+  idleTimeoutMs: number,
+): BackEnd {
+  const servers = [
+    ...backends.map(({ node, address, port }) => ({ name: node, address, port })),
+    ...standby.map(({ node, address, port }) => ({ name: node, address, port, isOff: true })),
+  ];
   return {
     name,
-    servers: backends.map(({ node, address, port }) => ({ name: node, address, port })),
+    // A server keeps its place whether it serves or not, and with it the clients that its place gives it.
+    servers: servers.toSorted((one, other) => compareText(one.name, other.name)),
     check: { kind: 'tcp', intervalMs: 1_000 },
     idleTimeoutMs,
     isAlert: true,
@@ -189,13 +202,13 @@ function httpEntries(owner: Owner, mark: Mark, balancer: HttpBalancer): readonly
   const { address, port } = balancer;
   const routes = balancer.routes.filter(({ path }) => isBalancerPath(path));
   const markOf = (what: string): Mark => ({ ...mark, key: `${mark.key}.${what}` });
-  const targets = new Map(routes.map((route) => [httpBackEndName(owner, balancer, route), route.backends]));
+  const targets = new Map(routes.map((route) => [httpBackEndName(owner, balancer, route), route]));
   // Who may not have a path gets an error there, and not what a shorter path leads to.
   const nobody = balancerName(owner, `${address}-${port}-nobody`);
   const isLimited = routes.some(({ sourceRanges }) => sourceRanges !== undefined);
   return [
-    ...[...targets].map(([name, backends]) =>
-      backEndEntry(markOf(digestOf(name, 12)), balancedBackEnd(name, backends, httpIdleMs)),
+    ...[...targets].map(([name, route]) =>
+      backEndEntry(markOf(digestOf(name, 12)), balancedBackEnd(name, route, httpIdleMs)),
     ),
     ...(isLimited ? [backEndEntry(markOf('nobody'), { name: nobody, servers: [], check: { kind: 'none' } })] : []),
     frontEndEntry(mark, {

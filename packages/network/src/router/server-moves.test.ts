@@ -1,9 +1,17 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { networkState } from '../controller/network-end.ts';
-import { makeFacts, makeIngress, makeNode, makeService, makeSettings } from '../exposures/cluster.test-data.ts';
+import {
+  makeFacts,
+  makeIngress,
+  makeNode,
+  makeService,
+  makeSettings,
+  makeSlice,
+} from '../exposures/cluster.test-data.ts';
 import { decideExposures } from '../exposures/decide-exposures.ts';
 import { ownerOf } from './entry-names.ts';
-import { makeBlueprint } from './sample-router.test-data.ts';
+import { exposureEntries } from './exposure-entries.ts';
+import { formatEntries, makeBlueprint, makeSetup } from './sample-router.test-data.ts';
 import { serverMoves } from './server-moves.ts';
 
 const owner = ownerOf(makeBlueprint().lab);
@@ -29,6 +37,41 @@ test('one that comes back takes connections before the configuration says so', (
     'node101 ready',
     'node101 ready',
   ]);
+});
+
+describe('pods that only their own node leads to', () => {
+  const local = makeService('web', { ...at, spec: { externalTrafficPolicy: 'Local' } });
+  const on = (...places: readonly string[]) =>
+    networkState(
+      decideExposures(
+        makeFacts({
+          nodes: [makeNode('node101'), makeNode('node102')],
+          services: [local],
+          slices: [makeSlice('web', places)],
+        }),
+        makeSettings(),
+      ),
+    );
+  const moves = (before: ReturnType<typeof on>, after: ReturnType<typeof on>) =>
+    serverMoves(owner, before, after).map(({ server, state }) => `${server} ${state}`);
+
+  test('are served where they come to, before a check has seen them when nobody else serves', () => {
+    expect(moves(on('node101'), on('node102'))).toEqual(['node102 ready', 'node102 healthy', 'node101 drain']);
+    expect(moves(on(), on('node101'))).toEqual(['node101 ready', 'node101 healthy']);
+    expect(moves(on('node101'), on('node101', 'node102'))).toEqual(['node102 ready']);
+    expect(moves(on('node101'), on())).toEqual([]);
+  });
+
+  test('change nothing but which servers are on: there is no other server to write', () => {
+    const written = (state: ReturnType<typeof on>) =>
+      formatEntries(exposureEntries(owner, state, makeSetup(), { names: true, balancers: true }).entries).replaceAll(
+        /<status>(active|disabled)<\/status>/g,
+        '<status/>',
+      );
+    expect(written(on('node101'))).toContain('<name>node102</name>');
+    expect(written(on('node102'))).toBe(written(on('node101')));
+    expect(written(on())).toBe(written(on('node101')));
+  });
 });
 
 test('nothing is told of what did not change, or of back ends that come or go', () => {

@@ -1,5 +1,6 @@
 // Which servers of running back ends take no new connections any more, or do so again. HAProxy is told at once, and the
-// configuration follows: a node that is drained gets nothing new in the seconds before it is written. Pure.
+// configuration follows: a node that is drained gets nothing new in the seconds before it is written, and one that a pod came to
+// is used before it is. Pure.
 import type { Owner } from '@labwright/drivers/pfsense/config/mark';
 import type { ServerCommand } from '@labwright/drivers/pfsense/server-commands';
 import type { NetworkState } from '../controller/network-end.ts';
@@ -7,8 +8,11 @@ import type { Backend } from '../exposures/exposure.ts';
 import { httpBackEndName, tcpBackEndName } from './exposure-entries.ts';
 
 /**
- * A back end that loses its last server is left alone: its connections would find nobody sooner, and nothing is won. A server
- * that is not in the running configuration is not known there, and HAProxy says so without harm.
+ * A back end that loses its last server is left alone: its connections would find nobody sooner, and nothing is won. A node
+ * that is new is not in the running configuration and not known there, and HAProxy says so without harm.
+ *
+ * Where no server stays, those that come are believed to answer: clients would be refused until their first check. Where one
+ * stays, a node that failed its check is waited for: what the cluster says of it may be true there a moment later.
  */
 export function serverMoves(owner: Owner, before: NetworkState, after: NetworkState): readonly ServerCommand[] {
   const old = backEndsOf(owner, before);
@@ -17,8 +21,12 @@ export function serverMoves(owner: Owner, before: NetworkState, after: NetworkSt
     if (had === undefined || servers.size === 0) return [];
     const left = [...had].filter((server) => !servers.has(server));
     const came = [...servers].filter((server) => !had.has(server));
+    const isBelieved = came.length === servers.size;
     return [
-      ...came.map((server) => ({ backEnd, server, state: 'ready' as const })),
+      ...came.flatMap((server): readonly ServerCommand[] => [
+        { backEnd, server, state: 'ready' },
+        ...(isBelieved ? [{ backEnd, server, state: 'healthy' as const }] : []),
+      ]),
       ...left.map((server) => ({ backEnd, server, state: 'drain' as const })),
     ];
   });

@@ -35,6 +35,8 @@ export interface BackEndServer {
   readonly weight?: number;
   /** Used when no other answers. */
   readonly isBackup?: boolean;
+  /** Known and not used, until the running HAProxy is told that it is ready. */
+  readonly isOff?: boolean;
 }
 
 export type HealthCheck =
@@ -150,7 +152,7 @@ function checkFields(check: HealthCheck): ConfigMap {
 function serverItem(server: BackEndServer, check: HealthCheck): ConfigMap {
   checkName(server.name);
   return {
-    status: server.isBackup === true ? 'backup' : 'active',
+    status: server.isOff === true ? 'disabled' : server.isBackup === true ? 'backup' : 'active',
     name: server.name,
     address: server.address,
     port: server.port === undefined ? '' : String(server.port),

@@ -13,7 +13,7 @@ try {
 	} elseif ($lw_arguments['action'] === 'servers') {
 		$lw_output = array();
 		$lw_server = '[A-Za-z0-9._-]+/[A-Za-z0-9._-]+';
-		$lw_change = '(?:state (?:ready|drain|maint)|weight [0-9]{1,3}|addr [0-9A-Fa-f.:]+ port [0-9]{1,5})';
+		$lw_change = '(?:state (?:ready|drain|maint)|health up|weight [0-9]{1,3}|addr [0-9A-Fa-f.:]+ port [0-9]{1,5})';
 		foreach ($lw_arguments['commands'] as $lw_command) {
 			if (preg_match("~^set server {$lw_server} {$lw_change}\$~D", $lw_command) !== 1) {
 				throw new Exception("\"{$lw_command}\" is no command for a server");
