@@ -1,13 +1,13 @@
 // Container images of a release out of a mirror's folder and out of a registry, with a kubeadm that only lists what it wants.
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { kubernetesVersion } from '@labwright/core/addresses/kubernetes-version';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { binaryPath, kubernetesBinaries } from './binaries.ts';
 import { ensureClusterImages, ensureCoreDns } from './cluster-images.ts';
 import { packImage } from './container-image.ts';
@@ -29,10 +29,24 @@ const all = [
 /** Nothing may be looked at there: what cannot be packed does not come out of it. */
 const node = { directory: '/nowhere', key: 'none' };
 
+let fullFolder: string;
+let full: ImageStore;
 let folder: string;
 let mirror: string;
 let registry: Registry;
 let messages: string[];
+
+beforeAll(async () => {
+  fullFolder = await mkdtemp(join(tmpdir(), 'labwright-full-'));
+  full = await ImageStore.open(fullFolder);
+  for (const name of all) {
+    const content = new TextEncoder().encode(`the program of ${name}`);
+    const entries = [{ kind: 'file', path: 'program', mode: 0o755, content } as const];
+    await packImage(full, { names: [name], entries }, new AbortController().signal);
+  }
+});
+
+afterAll(async () => await rm(fullFolder, { recursive: true, force: true }));
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'labwright-images-'));
@@ -180,17 +194,21 @@ async function makePrograms(names: readonly string[]): Promise<void> {
   }
 }
 
+/** One with all of them, whose index is cut down to those. */
 async function makeStore(name: string, names: readonly string[]): Promise<ImageStore> {
   const store = await ImageStore.open(join(folder, name));
-  for (const each of names) {
-    const content = new TextEncoder().encode(`the program of ${each}`);
-    await packImage(
-      store,
-      { names: [each], entries: [{ kind: 'file', path: 'program', mode: 0o755, content }] },
-      context().signal,
-    );
-  }
+  await cp(full.directory, store.directory, { recursive: true });
+  const file = join(store.directory, 'index.json');
+  const index = JSON.parse(await readFile(file, 'utf8')) as { readonly manifests: readonly NamedEntry[] };
+  const manifests = index.manifests.filter(({ annotations }) =>
+    names.includes(annotations['io.containerd.image.name']),
+  );
+  await writeFile(file, JSON.stringify({ ...index, manifests }));
   return store;
+}
+
+interface NamedEntry {
+  readonly annotations: { readonly 'io.containerd.image.name': string };
 }
 
 /** Our own store is such a layout. */

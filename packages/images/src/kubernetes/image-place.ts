@@ -20,7 +20,7 @@ export interface AskedPlaces {
 export const triesOfNeeded = 3;
 
 /** For people: "registry.k8s.io", "/srv/mirror/images". */
-export function nameOfPlace(place: ImagePlace): string {
+function nameOfPlace(place: ImagePlace): string {
   return isAbsolute(place) ? place : new URL(place).host;
 }
 
