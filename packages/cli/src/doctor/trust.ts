@@ -165,7 +165,10 @@ function silentRouter({ name, address, port }: RouterAddress, cause: Error): Lab
     what: `the router ${name} did not answer`,
     where: { address: `${address}:${port}` },
     why: cause.message,
-    fix: [`open https://${address}:${port}/ from this computer`, 'correct router.address and router.port in the lab file'],
+    fix: [
+      `open https://${address}:${port}/ from this computer`,
+      'correct router.address and router.port in the lab file',
+    ],
     cause,
   });
 }

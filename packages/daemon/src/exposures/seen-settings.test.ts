@@ -10,7 +10,7 @@ import { makeSeenSettings } from './seen-settings.ts';
 const range = { first: ipv4('10.1.3.100'), last: ipv4('10.1.3.200') };
 const blueprint: Pick<Blueprint, 'exposures' | 'router'> = {
   exposures: { domains: ['svc'], balancer: 'router', ingress: 'router', range, taken: [], reserved: [] },
-  router: { name: hostName('fw1'), address: ipv4('10.1.0.1'), manage: ['haproxy'] },
+  router: { name: hostName('fw1'), address: ipv4('10.1.0.1'), port: 443, manage: ['haproxy'] },
 };
 const stateOf = (sections: string) => ({ document: parseXml(`<pfsense>${sections}</pfsense>`) }) as RouterState;
 const dns = '<unbound><enable/></unbound>';

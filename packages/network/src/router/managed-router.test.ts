@@ -122,6 +122,7 @@ describe.skipIf(php === undefined)('ManagedRouter', { timeout: 30_000 }, () => {
           owner: 'Service default/web',
           affinity: 'none',
           backends: nodes.map((node) => ({ node, address: ipv4('192.0.2.21'), port: 30_080 })),
+          standby: [],
         },
       ],
     });
