@@ -1,5 +1,5 @@
 // How fast a Service is reached by name and address: a real API server, the controller, the keeper, and one emulated pfSense.
-//   tools/in-testbed node packages/testbed/src/network-exposures/exposures.bench.ts [CHANGES [names,bytes,burst,losses]]
+//   tools/in-testbed node packages/testbed/src/network-exposures/exposures.bench.ts [CHANGES [names,bytes,burst,losses,scale]]
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { Resolver } from 'node:dns/promises';
 import { once } from 'node:events';
@@ -12,7 +12,7 @@ import { Secret } from '@labwright/core/ports/secret';
 import { systemClock } from '@labwright/core/ports/system';
 import { connectPfsense, type PfsenseConnection } from '@labwright/drivers/pfsense/connection';
 import { exposedServiceKind, statusAddresses } from '@labwright/network/cluster/exposed-kinds';
-import { startExposureController } from '@labwright/network/controller/exposure-controller';
+import { type ExposureController, startExposureController } from '@labwright/network/controller/exposure-controller';
 import type { ExposureSettings } from '@labwright/network/exposures/exposure';
 import { ownerOf } from '@labwright/network/router/entry-names';
 import { ManagedRouter } from '@labwright/network/router/managed-router';
@@ -22,10 +22,18 @@ import { type ControlPlane, startControlPlane } from '../kubernetes/control-plan
 import { fakeNode } from '../kubernetes/fake-node.ts';
 import { makeLan } from '../network/lan.ts';
 import { addRouterPeer } from '../pfsense/router-peer.ts';
-import { connectionsASecond, measureDeath, measureDrain, type Losses, type LossSetting } from './losses.ts';
+import {
+  connectionsASecond,
+  type Losses,
+  type LossSetting,
+  measureDeath,
+  measureDrain,
+  measureScale,
+  type ScaleSetting,
+} from './losses.ts';
 
 const changes = Number(process.argv[2] ?? 100);
-const parts = (process.argv[3] ?? 'names,bytes,burst,losses').split(',');
+const parts = (process.argv[3] ?? 'names,bytes,burst,losses,scale').split(',');
 const latency = 'small-appliance';
 const routerAddress = '10.77.51.1';
 const nodes = { node101: '10.77.51.50', node102: '10.77.51.51' } as const;
@@ -89,43 +97,91 @@ async function main(): Promise<void> {
     await tellBurst(bench, async () => await writesOf(since));
   }
   if (parts.includes('losses')) await tellLosses(bench);
+  if (parts.includes('scale')) await tellScale(bench);
+}
+
+function tellLost(what: string, { opened, failed, reasons, longestGapMs, firstAfterMs, failedLate }: Losses): void {
+  console.log(
+    row(`connections lost while ${what}`, `${failed} of ${opened}${reasons.map((why) => `, ${why}`).join('')}`),
+  );
+  console.log(row('longest gap, and lost later than five seconds after', `${longestGapMs} ms, ${failedLate}`));
+  if (firstAfterMs !== undefined) console.log(row('the first of them after', `${firstAfterMs} ms`));
 }
 
 async function tellLosses(bench: Bench): Promise<void> {
-  const tell = (what: string, { opened, failed, reasons, longestGapMs, firstAfterMs, failedLate }: Losses): void => {
-    console.log(
-      row(`connections lost while ${what}`, `${failed} of ${opened}${reasons.map((why) => `, ${why}`).join('')}`),
-    );
-    console.log(row('longest gap, and lost later than five seconds after', `${longestGapMs} ms, ${failedLate}`));
-    if (firstAfterMs !== undefined) console.log(row('the first of them after', `${firstAfterMs} ms`));
-  };
   await bench.run(async (managed, isInStep) => {
-    const nodePort = firstNodePort + 400;
-    await bench.put('lossy', 'lossy.svc', nodePort);
-    const address = await answerOf('lossy.svc');
+    await bench.put('lossy', 'lossy.svc', firstNodePort + 400);
+    const setting = lossSetting(bench, await answerOf('lossy.svc'), firstNodePort + 400, isInStep);
     await until('the router rests', () => managed.standing.kind === 'settled');
-    const setting: LossSetting = {
-      address,
-      port: 80,
-      nodes: Object.entries(nodes).map(([name, at]) => ({ name, address: at })),
-      device: 'bench-lan',
-      nodePort,
-      kubectl: async (words) => await bench.plane.kubectl([...words]),
-      balanced: async () => {
-        await until('the balancer has seen its servers', async () => await readsByte(address, 80));
-      },
-      inStep: async () => {
-        await systemClock.sleep(200, signal);
-        await until('the balancer is in step', isInStep);
-      },
-    };
     console.log(row('new connections a second', String(connectionsASecond)));
-    tell('a node is drained and comes back', await measureDrain(setting));
+    tellLost('a node is drained and comes back', await measureDrain(setting));
     await until('the router rests', () => managed.standing.kind === 'settled');
-    tell('a node dies', await measureDeath(setting));
+    tellLost('a node dies', await measureDeath(setting));
     await bench.removeAll();
     await until('the names are gone', async () => (await lookUp('lossy.svc')) === undefined);
   });
+}
+
+async function tellScale(bench: Bench): Promise<void> {
+  await bench.run(async (managed, isInStep, controller) => {
+    const nodesOfPods = (): string | undefined =>
+      controller
+        .decision()
+        ?.exposures.find(({ key }) => key === 'Service default/scaled')
+        ?.ports[0]?.backends.map(({ node }) => node)
+        .join();
+    await bench.put('scaled', 'scaled.svc', firstNodePort + 401, { externalTrafficPolicy: 'Local' });
+    const setting: ScaleSetting = {
+      ...lossSetting(bench, await answerOf('scaled.svc'), firstNodePort + 401, isInStep),
+      placePods: async (places) => {
+        await bench.plane.connection.apply(podsOn('scaled', places), call);
+      },
+      placed: async (places) => {
+        await until('the balancer knows where pods are', () => nodesOfPods() === places.join() && isInStep());
+      },
+    };
+    await until('the router rests', () => managed.standing.kind === 'settled');
+    const { moved, back } = await measureScale(setting);
+    console.log(row('new connections a second, to a Service with the policy Local', String(connectionsASecond)));
+    tellLost('its pods go to another node and back', moved);
+    tellLost('its pods are there again after none was', back);
+    await bench.removeAll();
+    await until('the names are gone', async () => (await lookUp('scaled.svc')) === undefined);
+  });
+}
+
+function lossSetting(bench: Bench, address: string, nodePort: number, isInStep: () => boolean): LossSetting {
+  return {
+    address,
+    port: 80,
+    nodes: Object.entries(nodes).map(([name, at]) => ({ name, address: at })),
+    device: 'bench-lan',
+    nodePort,
+    kubectl: async (words) => await bench.plane.kubectl([...words]),
+    balanced: async () => {
+      await until('the balancer has seen its servers', async () => await readsByte(address, 80));
+    },
+    inStep: async () => {
+      await systemClock.sleep(200, signal);
+      await until('the balancer is in step', isInStep);
+    },
+  };
+}
+
+/** What the controller of slices would say of ready pods on these nodes, as Kubernetes to 1.24 has it too. */
+function podsOn(service: string, places: readonly string[]) {
+  return {
+    apiVersion: 'discovery.k8s.io/v1beta1',
+    kind: 'EndpointSlice',
+    metadata: { name: `${service}-1`, namespace: 'default', labels: { 'kubernetes.io/service-name': service } },
+    addressType: 'IPv4',
+    endpoints: places.map((place, index) => ({
+      addresses: [`10.244.0.${index + 1}`],
+      conditions: { ready: true },
+      topology: { 'kubernetes.io/hostname': place },
+    })),
+    ports: [{ name: 'tcp', port: 8080, protocol: 'TCP' }],
+  };
 }
 
 async function tellNames(bench: Bench, owned: readonly string[]): Promise<void> {
@@ -159,8 +215,10 @@ const row = (what: string, figure: string): string => `${what.padEnd(62)} ${figu
 interface Bench {
   readonly plane: ControlPlane;
   /** A controller and a keeper of their own, with a fresh hour of writes. */
-  run<Result>(work: (managed: ManagedRouter, isInStep: () => boolean) => Promise<Result>): Promise<Result>;
-  put(name: string, hostname: string, nodePort: number): Promise<void>;
+  run<Result>(
+    work: (managed: ManagedRouter, isInStep: () => boolean, controller: ExposureController) => Promise<Result>,
+  ): Promise<Result>;
+  put(name: string, hostname: string, nodePort: number, more?: Readonly<Record<string, unknown>>): Promise<void>;
   removeAll(): Promise<void>;
 }
 
@@ -197,16 +255,16 @@ function makeBench(plane: ControlPlane, connection: PfsenseConnection): Bench {
       try {
         const isInStep = (): boolean => controller.ends()[0]?.state === 'in step';
         await until('the controller is in step', isInStep);
-        return await work(managed, isInStep);
+        return await work(managed, isInStep, controller);
       } finally {
         stop.abort(new Error('done'));
         await Promise.all([kept, controller.close()]);
       }
     },
-    async put(name, hostname, nodePort) {
+    async put(name, hostname, nodePort, more = {}) {
       const ports = [{ name: 'tcp', protocol: 'TCP', port: 80, nodePort }];
       const metadata = { name, namespace, annotations: { 'dns.pfsense.org/hostname': hostname } };
-      const spec = { type: 'LoadBalancer', selector: { app: name }, ports };
+      const spec = { type: 'LoadBalancer', selector: { app: name }, ports, ...more };
       await plane.connection.apply({ apiVersion: 'v1', kind: 'Service', metadata, spec }, call);
     },
     async removeAll() {

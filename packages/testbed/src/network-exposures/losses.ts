@@ -1,4 +1,5 @@
-// What clients of a balanced Service lose while a node is drained and while one dies: 200 new connections a second.
+// What clients of a balanced Service lose while a node is drained, while one dies, and while its pods move, go and come back: 200
+// new connections a second.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -24,6 +25,21 @@ export interface LossSetting {
   readonly inStep: () => Promise<void>;
   /** Waits until the balancer has seen that the servers are open. */
   readonly balanced: () => Promise<void>;
+}
+
+/** Of a Service whose connections end only on nodes that hold its pods. */
+export interface ScaleSetting extends LossSetting {
+  /** Says to the cluster on which nodes its ready pods are. */
+  readonly placePods: (nodes: readonly string[]) => Promise<void>;
+  /** Waits until the balancer was told that they are there, however late it hears of it. */
+  readonly placed: (nodes: readonly string[]) => Promise<void>;
+}
+
+export interface ScaleLosses {
+  /** While its pods went from one node to the other and back: one of the two served at any time. */
+  readonly moved: Losses;
+  /** Once there were pods again after there was none, from the moment on that the cluster was told. */
+  readonly back: Losses;
 }
 
 export interface Losses {
@@ -73,6 +89,49 @@ export async function measureDeath(setting: LossSetting): Promise<Losses> {
   await exec('ip', ['addr', 'add', address, 'dev', setting.device]);
   await one.close();
   return losses;
+}
+
+/** The pods go to the other node and back, then they are none, and then they are there again. */
+export async function measureScale(setting: ScaleSetting): Promise<ScaleLosses> {
+  const [one, two] = [setting.nodes[0]?.name ?? '', setting.nodes[1]?.name ?? ''];
+  let open = await openNode(setting, 0);
+  await place([one], setting);
+  await setting.balanced();
+  const moving = startLoad(setting);
+  await sleep(quietMs);
+  const movedAt = Date.now();
+  for (const [index, name] of [[1, two] as const, [0, one] as const]) {
+    const next = await openNode(setting, index);
+    await place([name], setting);
+    await open.close();
+    open = next;
+    await sleep(quietMs);
+  }
+  const moved = judge(await moving.end(), movedAt);
+  await place([], setting);
+  await open.close();
+  await sleep(quietMs);
+  const returning = startLoad(setting);
+  // Refused, as there is nobody: what counts is what comes after.
+  await sleep(quietMs);
+  open = await openNode(setting, 0);
+  await setting.placePods([one]);
+  const backAt = Date.now();
+  await sleep(2 * quietMs);
+  const back = judge(since(await returning.end(), backAt), backAt);
+  await open.close();
+  return { moved, back };
+}
+
+async function place(nodes: readonly string[], setting: ScaleSetting): Promise<void> {
+  await setting.placePods(nodes);
+  await setting.placed(nodes);
+}
+
+/** Without those that were begun before; every one of these failed. */
+function since({ opened, failures }: LoadResult, at: number): LoadResult {
+  const later = failures.filter((failure) => failure.at >= at);
+  return { opened: opened - (failures.length - later.length), failures: later };
 }
 
 interface OpenNode {
