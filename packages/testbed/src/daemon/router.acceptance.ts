@@ -35,9 +35,10 @@ await lab.expect('rehearse', '--only', 'machines', '--detach');
 const node102 = lab.machine('node102').address;
 
 await report.check('`conformance` finds the emulated Proxmox and pfSense as they were recorded', async () => {
-  const { exitCode, output } = await lab.labwright('conformance');
+  const { exitCode, output } = await lab.labwright('conformance', '--vm-id', '990');
   console.log(`       ${output.trim().split('\n').at(-1) ?? ''}`);
-  return exitCode === 0 ? [] : [`it ended with ${exitCode}:`, ...output.split('\n')];
+  const isWhole = exitCode === 0 && !output.includes('not run: ');
+  return isWhole ? [] : [`it ended with ${exitCode}:`, ...output.split('\n')];
 });
 
 await report.check('`router diff` and `plan` are empty after it', async () => {
