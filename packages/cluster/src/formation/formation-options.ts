@@ -32,7 +32,7 @@ export const limits = {
   /** A machine's network may be gone for this long in the middle. */
   silenceMs: 3 * minuteMs,
   shellMs: 30_000,
-  answerMs: 5 * minuteMs,
+  answerMs: 8 * minuteMs,
   answerAgainMs: 2_000,
   rangeMs: 5_000,
   tokenMs: 15 * minuteMs,

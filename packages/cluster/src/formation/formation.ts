@@ -1,11 +1,11 @@
 // The first control plane: a cluster comes into being, once.
 import type { HostName } from '@labwright/core/addresses/names';
 import type { StepContext } from '@labwright/core/engine/engine';
-import { LabwrightError } from '@labwright/core/errors/error';
 import type { DiskState } from '@labwright/core/facts/cluster';
 import { formatBootstrapToken, makeBootstrapToken } from '@labwright/drivers/kubernetes/bootstrap-token';
 import type { ClusterPki } from '../pki/pki.ts';
-import { jobWorld, limits, machineOf, minuteMs, type FormationOptions } from './formation-options.ts';
+import { waitForAnswer } from './answer.ts';
+import { jobWorld, limits, machineOf, type FormationOptions } from './formation-options.ts';
 import { makeInitJob } from './kubeadm-jobs.ts';
 import { foreignMachine, runJob } from './kubeadm-run.ts';
 import { fetchDiskState } from './machine-disk.ts';
@@ -72,28 +72,4 @@ async function isFormedElsewhere(
   const foreign = unsure.find((_, at) => states[at] === 'foreign');
   if (foreign !== undefined) throw foreignMachine(foreign);
   return states.includes('member');
-}
-
-async function waitForAnswer(
-  { clock, connect, cluster }: FormationOptions,
-  pki: ClusterPki,
-  context: StepContext,
-): Promise<void> {
-  const { signal } = context;
-  const connection = await connect(pki);
-  const deadline = clock.monotonic() + limits.answerMs;
-  for (;;) {
-    const unready = await connection.fetchUnreadiness({ signal, tries: 1 });
-    if (unready === undefined) return;
-    context.progress(`waits for the API at ${connection.endpoint}: ${unready}`);
-    if (clock.monotonic() > deadline) {
-      throw new LabwrightError('LW6001', {
-        what: `the API of the cluster does not answer at ${connection.endpoint}`,
-        where: { endpoint: connection.endpoint, name: cluster.endpoint.name },
-        why: `waited ${limits.answerMs / minuteMs} minutes; last: ${unready}`,
-        fix: ['labwright up   goes on from there'],
-      });
-    }
-    await clock.sleep(limits.answerAgainMs, signal);
-  }
 }

@@ -10,6 +10,7 @@ import {
 import type { ClusterConnection } from '@labwright/drivers/kubernetes/connection';
 import { deleteNode, getNode } from '@labwright/drivers/kubernetes/nodes';
 import type { ClusterPki } from '../pki/pki.ts';
+import { waitForAnswer } from './answer.ts';
 import { jobWorld, limits, machineOf, type FormationOptions } from './formation-options.ts';
 import { makeJoinJob } from './kubeadm-jobs.ts';
 import { runJob } from './kubeadm-run.ts';
@@ -31,6 +32,7 @@ export async function joinCluster(
   const machine = machineOf(options, input.name);
   const pki = await options.vault.readOrMake(signal);
   const connection = await options.connect(pki);
+  await waitForAnswer(options, pki, context);
   await Promise.all([
     assertVersion(options, machine, connection, pki, signal),
     forgetFormerNode(options, machine, connection, pki, context),
@@ -60,6 +62,8 @@ export async function joinCluster(
     };
     let giving = beginGiving();
     const outcome = await runJob(options, machine, job, context, async () => {
+      // While another control plane joins, etcd waits for its new member and nobody answers.
+      await waitForAnswer(options, pki, context);
       // The run that ended may have made its node, and kubeadm takes no name that is taken.
       await forgetFormerNode(options, machine, connection, pki, context);
       await applyToken();
