@@ -166,8 +166,8 @@ describe.skipIf(found.kind === 'missing')('a snapshot in its folder', () => {
         connect: async () => connection,
         openShell: (name) => async (command, call) => {
           if (name === 'node106') throw new LabwrightError('LW3003', { what: 'silent', why: 'it is off' });
-          // A job says what it is for in its last word, "Labwright: restore, stop".
-          asked.push(`${name} ${/restore, (\w+)$/.exec(command.at(-1) ?? '')?.[1] ?? command.slice(1).join(' ')}`);
+          // A job says what it is for in its last word, "Labwright: restore b521…, stop".
+          asked.push(`${name} ${/restore \w+, (\w+)$/.exec(command.at(-1) ?? '')?.[1] ?? command.slice(1).join(' ')}`);
           call.onStdout?.(Buffer.from('labwright: started\nphase untouched\nlabwright: ended 0\n'));
           return { exitCode: 0, stdout: '', stderr: '' };
         },
