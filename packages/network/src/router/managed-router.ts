@@ -65,7 +65,11 @@ export class ManagedRouter {
       clock,
       log,
       holder,
-      probe: async (changes, signal) => await probeChanges(changes, connection.router.address, signal),
+      // What stands at an HAProxy that is switched off cannot be judged, and what belongs to it is not to be taken back.
+      probe: async (changes, signal) => {
+        const isIdle = this.#setup !== undefined && this.#setup.value.balancer !== 'on';
+        return await probeChanges(changes, { address: connection.router.address, isIdle }, signal);
+      },
       ...options.keeper,
       onStanding: () => {
         this.#tell();

@@ -8,10 +8,17 @@ import type { Change } from '@labwright/drivers/pfsense/edits/change';
 
 const answerMs = 2_000;
 
-/** The keys of the marks of what does not work, each with what was seen. `address` is the router's own. */
+export interface ProbedRouter {
+  /** Its own, where its resolver is asked. */
+  readonly address: string;
+  /** HAProxy is switched off, so no front end is asked. */
+  readonly isIdle: boolean;
+}
+
+/** The keys of the marks of what does not work, each with what was seen. */
 export async function probeChanges(
   changes: readonly Change[],
-  address: string,
+  { address, isIdle }: ProbedRouter,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
   // Of several changes of one entry the last one holds.
@@ -26,7 +33,7 @@ export async function probeChanges(
     if (after === undefined) continue;
     keys.set(id, mark.key);
     if (name === formatPlace(places.resolverHosts)) last.set(id, probeName(after, address));
-    if (name === formatPlace(places.frontEnds)) last.set(id, probeFrontEnd(after, signal));
+    if (name === formatPlace(places.frontEnds) && !isIdle) last.set(id, probeFrontEnd(after, signal));
   }
   const seen = new Map<string, string>();
   for (const [id, probing] of last) {
