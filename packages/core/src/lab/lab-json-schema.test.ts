@@ -14,6 +14,12 @@ test('docs/lab-file.md is what the schema says', async () => {
   await expect(formatLabReference(labJsonSchema())).toMatchFileSnapshot(new URL('docs/lab-file.md', root).pathname);
 });
 
+test('the reference has a section of the keys that each map of a list has', () => {
+  expect(formatLabReference(labJsonSchema())).toMatch(
+    /^## nas\.NAME\.exports\[\]\n\nFolders [^#]*\| `path` [^#]*\| `for` +\| `volumes`, `snapshots`, `data` +\| required/m,
+  );
+});
+
 test('every key has a description', () => {
   const without: string[] = [];
   const walk = (schema: JsonSchema, path: string): void => {
@@ -23,6 +29,7 @@ test('every key has a description', () => {
       walk(inner, `${path}.${key}`);
     }
     if (schema.additionalProperties) walk(schema.additionalProperties, `${path}.*`);
+    if (schema.items !== undefined) walk(schema.items, `${path}[]`);
     for (const form of schema.anyOf ?? []) walk(form, path);
   };
   walk(labJsonSchema(), '');

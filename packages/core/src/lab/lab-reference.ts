@@ -49,12 +49,13 @@ function sectionsOf(path: string, schema: JsonSchema): string[] {
   return [`## ${place}`, ...intro, table(keyed), ...deeper];
 }
 
-/** The form of a value that has keys: itself, each value of a map by name, or one of several forms. */
+/** The form of a value that has keys: itself, each value of a map by name, each of a list, or one of several forms. */
 function keyedForm(path: string, schema: JsonSchema): { readonly keyed?: JsonSchema; readonly path: string } {
   if (schema.properties !== undefined) return { keyed: schema, path };
   if (schema.additionalProperties !== undefined && schema.additionalProperties !== false) {
     return keyedForm(`${path}.${path.endsWith('.machines') ? 'VMID' : 'NAME'}`, schema.additionalProperties);
   }
+  if (schema.items !== undefined) return keyedForm(`${path}[]`, schema.items);
   const form = schema.anyOf?.find(({ properties }) => properties !== undefined);
   return form === undefined ? { path } : { keyed: form, path };
 }
