@@ -227,6 +227,9 @@ const ssh = z.strictObject({
     .meta(about('Private key your ssh uses, for ssh-config.', '~/.ssh/id_ed25519')),
 });
 
+/** Of snapshots, beside the lab file: what `kubernetes.snapshots.to` is when nobody says otherwise. */
+export const defaultSnapshotFolder = 'snapshots';
+
 const kubernetes = z.strictObject({
   version: kubernetesVersionValue.meta(about('Version the cluster runs; raise it to upgrade.', '1.35.4')),
   endpoint: z
@@ -262,7 +265,7 @@ const kubernetes = z.strictObject({
       to: z
         .string()
         .min(1)
-        .default('snapshots')
+        .default(defaultSnapshotFolder)
         .meta(
           about(
             'Folder they are kept in, relative to the lab file; best one where you mount a NAS. Refused when that mount is gone.',

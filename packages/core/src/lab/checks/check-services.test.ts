@@ -124,6 +124,18 @@ describe('exports of a NAS', () => {
     expect(messages({ nas: { nas1: { kind: 'linux', address: '10.1.0.20', exports } } }).join()).toContain(expected);
   });
 
+  test('for snapshots want the folder named where it is mounted', () => {
+    const nas = { nas1: { ...volumes.nas1, exports: [{ path: '/volume1/etcd', for: 'snapshots' }] } };
+    const unnamed =
+      'nas1 exports /volume1/etcd for snapshots, and they would go to the folder snapshots beside this file';
+    expect(messages({ nas })).toEqual([unnamed]);
+    expect(messages({ nas, kubernetes: { snapshots: { every: '1h' } } })).toEqual([unnamed]);
+    expect(messages({ nas, kubernetes: { snapshots: { to: '/mnt/nas/etcd' } } })).toEqual([]);
+    expect(messages({ nas: volumes })).toEqual([]);
+    // One that is not understood is all there is to tell.
+    expect(messages({ nas, kubernetes: { snapshots: { to: 3 } } })).toHaveLength(1);
+  });
+
   test('are written on linux only', () => {
     const ssh = { hostKey: 'SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' };
     expect(messages({ nas: { nas1: { kind: 'linux', address: '10.1.0.20', ssh } } })).toEqual([]);

@@ -3,13 +3,14 @@ import { serviceKindDefaults } from '../../blueprint/service-kinds.ts';
 import { attemptIdentities } from '../../identity/identity.ts';
 import { identityPools, identityRule, machineNetwork } from '../lab-identities.ts';
 import type { LabPath, Problem } from '../diagnostic.ts';
-import type { Lab, LabKubernetes, LabService } from '../lab-schema.ts';
+import { defaultSnapshotFolder, type Lab, type LabKubernetes, type LabService } from '../lab-schema.ts';
 import { nearestName } from '../nearest-name.ts';
 import { isHarmless, namesSecret } from '../secret-variable.ts';
 
 export function checkServices(lab: Lab): Problem[] {
   return [
     ...checkExports(lab),
+    ...checkSnapshotExport(lab),
     ...checkOutsideServices(lab),
     ...(lab.kubernetes === undefined ? [] : checkCharts(lab, lab.kubernetes)),
   ];
@@ -44,6 +45,25 @@ function checkExports(lab: Lab): Problem[] {
     }
   }
   return problems;
+}
+
+/** Snapshots are refused off the mount of their export, and nobody mounts it in the folder that is the default. */
+function checkSnapshotExport({ nas, kubernetes }: Lab): Problem[] {
+  if (kubernetes?.snapshots.to !== defaultSnapshotFolder) return [];
+  for (const [name, { exports }] of Object.entries(nas)) {
+    const index = exports.findIndex((each) => each.for === 'snapshots');
+    const found = exports[index];
+    if (found === undefined) continue;
+    return [
+      {
+        path: ['nas', name, 'exports', index, 'for'],
+        message: `${name} exports ${found.path} for snapshots, and they would go to the folder ${defaultSnapshotFolder} beside this file`,
+        fix: 'mount it on this computer, and name that folder: kubernetes.snapshots.to: /mnt/nas/etcd',
+        related: [{ path: ['kubernetes', 'snapshots', 'to'], part: 'key', message: 'nothing else is named here' }],
+      },
+    ];
+  }
+  return [];
 }
 
 function checkOutsideServices(lab: Lab): Problem[] {
