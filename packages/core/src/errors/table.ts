@@ -75,6 +75,7 @@ export const errorTable = {
   LW6011: row('conflict', 'a machine belongs to another cluster'),
   LW6012: row('refused', 'kubeadm failed on a machine'),
   LW6013: row('timeout', 'a machine did not join the cluster in time'),
+  LW6014: row('refused', 'the lab has no cluster yet'),
   LW6031: row('unreachable', 'etcd does not answer'),
   LW6032: row('refused', 'etcd refused a call'),
   LW6033: row('refused', 'a change would cost etcd its quorum'),

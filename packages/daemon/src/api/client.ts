@@ -37,7 +37,7 @@ export interface LabClient {
   plan(intent: Intent, signal: AbortSignal): Promise<Plan>;
   /** Throws LW0002 when there is no such plan. */
   savedPlan(id: string, signal: AbortSignal): Promise<Plan>;
-  /** A new login for a person, with its private key. Throws LW1004 for a lab without a cluster, LW0002 when there is none yet. */
+  /** A new login for a person, with its private key. Throws LW1004 for a lab without a cluster, LW6014 when there is none yet. */
   clusterLogin(signal: AbortSignal): Promise<ClusterLoginAnswer>;
   clusterCertificates(signal: AbortSignal): Promise<CertificatesStatus>;
   exposures(signal: AbortSignal): Promise<ExposuresAnswer>;

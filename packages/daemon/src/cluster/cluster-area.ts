@@ -3,6 +3,7 @@
 import type { Ipv4 } from '@labwright/core/addresses/ipv4';
 import { isRehearsal, type HostName } from '@labwright/core/addresses/names';
 import type { Blueprint, ClusterBlueprint, MachineBlueprint } from '@labwright/core/blueprint/blueprint';
+import { clusterNotFormed } from '@labwright/core/blueprint/missing-section';
 import { controlPlanesOf, type ClusterDns } from '@labwright/cluster/formation/kubeadm-jobs';
 import { planCluster, type ClusterPlanInput } from '@labwright/cluster/formation/cluster-plan';
 import { fetchCertificates, listAuthorities } from '@labwright/cluster/formation/certificates';
@@ -78,7 +79,7 @@ export interface ClusterArea {
   /** For what else is done to the cluster and its machines. */
   readonly reach: ClusterReach;
   status(hypervisors: HypervisorFacts, signal: AbortSignal): Promise<ClusterStatus>;
-  /** A new login for a person. Throws LW1003 and LW6010 for keys that cannot be used, LW0002 when there is no cluster. */
+  /** A new login for a person. Throws LW1003 and LW6010 for keys that cannot be used, LW6014 when there is none yet. */
   makeLogin(signal: AbortSignal): Promise<ClusterLoginAnswer>;
   /** Asks the control planes that there were when the hypervisors were last looked at. Throws as `makeLogin` does. */
   certificates(signal: AbortSignal): Promise<CertificatesStatus>;
@@ -159,7 +160,7 @@ export function makeClusterArea(options: ClusterAreaOptions): ClusterArea {
       ),
     makeLogin: async (signal) => {
       const pki = await vault.read(signal);
-      if (pki === undefined) throw noCluster();
+      if (pki === undefined) throw clusterNotFormed();
       const { certificate, privateKey } = await issueClientLogin(pki, personLogin, clock.now());
       return {
         cluster: blueprint.lab,
@@ -174,7 +175,7 @@ export function makeClusterArea(options: ClusterAreaOptions): ClusterArea {
     },
     certificates: async (signal) => {
       const pki = await vault.read(signal);
-      if (pki === undefined) throw noCluster();
+      if (pki === undefined) throw clusterNotFormed();
       const authorities = listAuthorities(pki).map((each) => ({
         ...each,
         place: 'the keys of the cluster',
@@ -246,8 +247,4 @@ async function askCertificates(openShell: OpenShell, { name }: MachineBlueprint,
     if (error.code !== 'LW3003' && error.code !== 'LW3004') throw error;
     return { certificates: [], silent: [{ name, why: error.why ?? error.message }] };
   }
-}
-
-function noCluster(): LabwrightError {
-  return new LabwrightError('LW0002', { what: 'this lab has no cluster yet', fix: ['labwright up'] });
 }

@@ -59,6 +59,6 @@ test('an export for snapshots that is not mounted is told of, with the mount', a
 test('without such an export, and in a rehearsal, any folder will do', async () => {
   const [volumes] = nas.exports;
   const without = { ...blueprint, nas: [{ ...nas, exports: volumes === undefined ? [] : [volumes] }] };
-  expect(await takeSnapshot(without)).toMatchObject({ code: 'LW0002' });
-  expect(await takeSnapshot({ ...blueprint, lab: rehearsalOf(labId('home')) })).toMatchObject({ code: 'LW0002' });
+  expect(await takeSnapshot(without)).toMatchObject({ code: 'LW6014' });
+  expect(await takeSnapshot({ ...blueprint, lab: rehearsalOf(labId('home')) })).toMatchObject({ code: 'LW6014' });
 });

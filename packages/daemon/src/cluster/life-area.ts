@@ -2,6 +2,7 @@
 import { isAbsolute, join } from 'node:path';
 import { isRehearsal } from '@labwright/core/addresses/names';
 import type { Blueprint, ClusterBlueprint, SnapshotsBlueprint } from '@labwright/core/blueprint/blueprint';
+import { clusterNotFormed } from '@labwright/core/blueprint/missing-section';
 import type { Executor } from '@labwright/core/engine/engine';
 import { LabwrightError } from '@labwright/core/errors/error';
 import type { ClusterFacts } from '@labwright/core/facts/cluster';
@@ -79,7 +80,7 @@ export function makeLifeArea(options: LifeAreaOptions): LifeArea {
   const folder = openFolder(options, snapshots);
   const pkiOf = async (signal: AbortSignal): Promise<ClusterPki> => {
     const pki = await reach.vault.read(signal);
-    if (pki === undefined) throw noCluster();
+    if (pki === undefined) throw clusterNotFormed();
     return pki;
   };
   const connect = async (signal: AbortSignal): Promise<ClusterConnection> => await reach.connect(await pkiOf(signal));
@@ -213,6 +214,3 @@ function openFolder(
     },
   };
 }
-
-const noCluster = (): LabwrightError =>
-  new LabwrightError('LW0002', { what: 'this lab has no cluster yet', fix: ['labwright up'] });

@@ -2,8 +2,9 @@
 // people ask about it.
 import type { VmId } from '@labwright/core/addresses/names';
 import type { Blueprint } from '@labwright/core/blueprint/blueprint';
+import { clusterNotFormed } from '@labwright/core/blueprint/missing-section';
 import type { ExposuresAnswer, WhyAnswer } from '@labwright/core/contract/contract';
-import { asLabwrightError, LabwrightError } from '@labwright/core/errors/error';
+import { asLabwrightError } from '@labwright/core/errors/error';
 import type { Clock } from '@labwright/core/ports/clock';
 import type { Log } from '@labwright/core/ports/log';
 import type { ClusterConnection } from '@labwright/drivers/kubernetes/connection';
@@ -46,7 +47,7 @@ export interface ExposuresArea {
   attend(): Promise<void>;
   /** What hypervisors say; absent VMs are not known. */
   powerIs(power: ReadonlyMap<VmId, NodePower>): void;
-  /** Throws LW0002 when there is no cluster yet, and what the cluster throws when it is asked. */
+  /** Throws LW6014 when there is no cluster yet, and what the cluster throws when it is asked. */
   list(signal: AbortSignal): Promise<ExposuresAnswer>;
   why(name: string, signal: AbortSignal): Promise<WhyAnswer>;
   close(): Promise<void>;
@@ -124,8 +125,7 @@ export function makeExposuresArea(options: ExposuresAreaOptions): ExposuresArea 
     const [decision, facts] = [controller?.decision(), controller?.facts()];
     if (decision !== undefined && facts !== undefined) return { decision, facts };
     const pki = await cluster.reach.vault.read(signal);
-    if (pki === undefined)
-      throw new LabwrightError('LW0002', { what: 'this lab has no cluster yet', fix: ['labwright up'] });
+    if (pki === undefined) throw clusterNotFormed();
     const [listed, known] = await Promise.all([
       cluster.reach.connect(pki).then(async (connection) => await listExposureFacts(connection, power, signal)),
       settings.fetch(signal),

@@ -1,8 +1,9 @@
 // Services as one area of the running lab: charts and Secrets in the cluster, the exports of the NAS, and what lives outside.
 import type { Blueprint, ClusterBlueprint } from '@labwright/core/blueprint/blueprint';
+import { clusterNotFormed } from '@labwright/core/blueprint/missing-section';
 import type { OutsideServiceStatus } from '@labwright/core/contract/contract';
 import type { Executor } from '@labwright/core/engine/engine';
-import { asLabwrightError, LabwrightError } from '@labwright/core/errors/error';
+import { asLabwrightError } from '@labwright/core/errors/error';
 import type { HypervisorFacts } from '@labwright/core/facts/hypervisors';
 import type { MachineReport } from '@labwright/core/facts/machines';
 import type { AreaPlan, Plan } from '@labwright/core/plan/plan';
@@ -175,7 +176,6 @@ function helmAccess(
 /** Asked at each step: the cluster may be formed in the same run. */
 async function connect({ area }: ServiceCluster, signal: AbortSignal): Promise<ClusterConnection> {
   const pki = await area.reach.vault.read(signal);
-  if (pki === undefined)
-    throw new LabwrightError('LW0002', { what: 'this lab has no cluster yet', fix: ['labwright up'] });
+  if (pki === undefined) throw clusterNotFormed();
   return await area.reach.connect(pki);
 }

@@ -99,6 +99,14 @@ export const clusterGuide: Readonly<Record<Extract<ErrorCode, `LW6${string}`>, E
       '`labwright up` goes on from there.',
     ],
   },
+  LW6014: {
+    meaning:
+      'The lab file describes a cluster, and none was formed so far: the file with its keys, beside the lab file, is not there. What was asked for needs one.',
+    advice: [
+      '`labwright up` makes the machines and forms the cluster of them.',
+      'If there is a cluster: put the file with its keys back from your copy before that.',
+    ],
+  },
   LW6031: {
     meaning:
       'No answer came from a member of etcd, the database behind the API of the cluster. Its control plane is off or still starting, or port 2379 cannot be reached from here.',
