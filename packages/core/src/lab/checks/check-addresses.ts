@@ -44,7 +44,7 @@ export function checkAddresses(lab: Lab): Problem[] {
   ];
 }
 
-/** Every appliance of the file, and the gateways. What runs on another appliance (serve, NUT) is not a device. */
+/** Every appliance of the file. What may run on one of them (services outside the cluster, serve, NUT) is not a device. */
 export function devicesOf(lab: Lab): readonly Device[] {
   const named = <Value extends { readonly address?: Ipv4 | undefined }>(
     kind: string,
@@ -63,6 +63,13 @@ export function devicesOf(lab: Lab): readonly Device[] {
     ...named('switch', 'switches', lab.switches),
     ...named('access point', 'accessPoints', lab.accessPoints),
   ];
+}
+
+/** What has an address that may be that of a device, and must otherwise keep off ranges and machines as one does. */
+export function tenantsOf(lab: Lab): readonly Device[] {
+  return Object.entries(lab.services).flatMap(([name, { address }]) =>
+    address === undefined ? [] : [{ name: `service ${name}`, path: ['services', name, 'address'], address }],
+  );
 }
 
 function claimsOf(lab: Lab): readonly Claim[] {
@@ -222,7 +229,10 @@ function checkDevices(lab: Lab, claims: readonly Claim[]): Problem[] {
     }))
     .filter(({ address }) => !owners.has(address));
   const netboot = { name: 'netboot', path: ['netboot', 'address'], address: lab.netboot.address };
-  const fixed = [...devices, ...gateways, ...(owners.has(netboot.address) ? [] : [netboot])];
+  const hosting = [...devices, ...gateways, ...(owners.has(netboot.address) ? [] : [netboot])];
+  // What runs on one of those moves with it, and is told of once.
+  const tenants = tenantsOf(lab).filter(({ address }) => hosting.every((device) => device.address !== address));
+  const fixed = [...hosting, ...tenants];
   for (const device of fixed) {
     const claim = claims.find(({ range, reserved }) => !reserved && rangeContains(range, device.address));
     if (claim === undefined) continue;

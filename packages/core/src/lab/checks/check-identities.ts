@@ -12,7 +12,7 @@ import {
 import type { LabPath, Problem } from '../diagnostic.ts';
 import { identityPools, identityRule, machineNetwork, type MachineNetwork } from '../lab-identities.ts';
 import type { Lab } from '../lab-schema.ts';
-import { devicesOf } from './check-addresses.ts';
+import { devicesOf, tenantsOf } from './check-addresses.ts';
 import { checkVmIdRanges, roomOf } from './check-vm-ids.ts';
 
 /** More are not looked at one by one; a home has fewer. */
@@ -187,6 +187,9 @@ function checkTwice(lab: Lab, pools: readonly IdentityPool[], rule: IdentityRule
   }
   const labwright = { name: 'the computer of Labwright', path: ['netboot', 'address'] };
   if (!owners.address.has(lab.netboot.address)) owners.address.set(lab.netboot.address, labwright);
+  for (const { name, path, address } of tenantsOf(lab)) {
+    if (!owners.address.has(address)) owners.address.set(address, { name, path });
+  }
   for (const [name, host] of Object.entries(lab.hosts)) {
     claim('MAC', host.mac, { name: `host ${name}`, path: ['hosts', name, 'mac'] });
   }
