@@ -23,21 +23,25 @@ pools:
 
 const at = (address: string) => ({ services: { db: { address, port: 3306 } } });
 
-test.each([
+const free = [
   ['a free one', '10.1.0.21'],
   ['a reserved one', '10.1.2.7'],
   ['one of no network', '192.0.2.7'],
   ['that of an appliance', '10.1.0.20'],
   ['that of Labwright', '10.1.0.9'],
   ['that of the gateway', '10.1.0.1'],
-])('a service outside the cluster may have %s', (_, address) => {
+] as const;
+
+const inRange = [
+  ['10.1.3.150', 'the services range of network lan'],
+  ['10.1.1.9', 'the machines block of network lan'],
+] as const;
+
+test.each(free)('a service outside the cluster may have %s', (_, address) => {
   expect(parse(at(address))).toEqual([]);
 });
 
-test.each([
-  ['10.1.3.150', 'the services range of network lan'],
-  ['10.1.1.9', 'the machines block of network lan'],
-])('a service outside the cluster at %s is inside a range', (address, range) => {
+test.each(inRange)('a service outside the cluster at %s is inside a range', (address, range) => {
   expect(parse(at(address))).toMatchObject([
     {
       path: ['services', 'db', 'address'],
@@ -56,7 +60,23 @@ test('a service outside the cluster cannot have the address of a machine', () =>
   ]);
 });
 
+test.each(free)('labwright serve may run at %s', (_, serve) => {
+  expect(parse({ serve })).toEqual([]);
+});
+
+test.each(inRange)('labwright serve at %s is inside a range', (serve, range) => {
+  const message = `the address ${serve} of the computer of labwright serve is inside ${range}`;
+  expect(parse({ serve })).toMatchObject([{ path: ['serve'], message }]);
+});
+
+test('labwright serve cannot have the address of a machine', () => {
+  const message = 'the computer of labwright serve and VM ID 102 of pool workers both have the address 10.1.0.50';
+  expect(parse({ serve: '10.1.0.50' })).toMatchObject([{ message, related: [{ path: ['serve'] }] }]);
+});
+
 test('of an appliance inside a range only the appliance is told, whatever runs on it', () => {
   const nas = { nas1: { kind: 'linux', address: '10.1.3.150' } };
-  expect(parse({ nas, ...at('10.1.3.150') }).map(({ path }) => path)).toEqual([['nas', 'nas1', 'address']]);
+  expect(parse({ nas, serve: '10.1.3.150', ...at('10.1.3.150') }).map(({ path }) => path)).toEqual([
+    ['nas', 'nas1', 'address'],
+  ]);
 });

@@ -67,9 +67,11 @@ export function devicesOf(lab: Lab): readonly Device[] {
 
 /** What has an address that may be that of a device, and must otherwise keep off ranges and machines as one does. */
 export function tenantsOf(lab: Lab): readonly Device[] {
-  return Object.entries(lab.services).flatMap(([name, { address }]) =>
+  const services = Object.entries(lab.services).flatMap(([name, { address }]) =>
     address === undefined ? [] : [{ name: `service ${name}`, path: ['services', name, 'address'], address }],
   );
+  if (lab.serve === undefined) return services;
+  return [...services, { name: 'the computer of labwright serve', path: ['serve'], address: lab.serve }];
 }
 
 function claimsOf(lab: Lab): readonly Claim[] {
