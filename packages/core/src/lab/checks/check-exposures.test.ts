@@ -96,6 +96,13 @@ describe('refused is', () => {
       { exposures: { nameServer: { port: 8080 } }, netboot: { httpPort: 8080 } },
       'the name server has the port 8080 of netboot.httpPort',
     ],
+    ['the port of DHCP', { exposures: { nameServer: { port: 67 } } }, 'the name server has the UDP port 67 of DHCP'],
+    ['the port of TFTP', { exposures: { nameServer: { port: 69 } } }, 'the name server has the UDP port 69 of TFTP'],
+    [
+      'the port of the boot server',
+      { exposures: { nameServer: { port: 4011 } }, netboot: { mode: 'router' } },
+      'the name server has the UDP port 4011 of the boot server (proxyDHCP)',
+    ],
     ['an unknown key', { exposures: { domain: 'svc' } }, 'exposures has no key "domain"'],
   ])('%s', (_, changes, message) => {
     const [first, ...more] = messages(changes);

@@ -6,6 +6,13 @@ import type { Lab } from '../lab-schema.ts';
 /** The domain inside the cluster, as kubeadm has it. */
 const clusterDomain = 'cluster.local';
 
+/** UDP ports that network boot answers on at the same address, by what they are for: RFC 2131, RFC 1350, PXE 2.1. */
+const bootPorts: ReadonlyMap<number, string> = new Map([
+  [67, 'DHCP'],
+  [69, 'TFTP'],
+  [4011, 'the boot server (proxyDHCP)'],
+]);
+
 export function checkExposures(lab: Lab): Problem[] {
   return [...checkManage(lab), ...checkDomains(lab), ...checkBalancer(lab), ...checkIngress(lab), ...checkPort(lab)];
 }
@@ -85,13 +92,16 @@ function checkHaproxy({ router, kubernetes }: Lab, key: 'balancer' | 'ingress'):
 }
 
 function checkPort({ exposures: { nameServer }, netboot }: Lab): Problem[] {
-  if (nameServer === undefined || nameServer.port !== netboot.httpPort) return [];
-  return [
-    {
-      path: ['exposures', 'nameServer', 'port'],
-      message: `the name server has the port ${nameServer.port} of netboot.httpPort`,
-      fix: 'write 53',
-      related: [{ path: ['netboot', 'httpPort'], message: 'port of kernels and images' }],
-    },
-  ];
+  if (nameServer === undefined) return [];
+  const path = ['exposures', 'nameServer', 'port'];
+  const { port } = nameServer;
+  if (port === netboot.httpPort) {
+    const related = [{ path: ['netboot', 'httpPort'], message: 'port of kernels and images' }];
+    const message = `the name server has the port ${port} of netboot.httpPort`;
+    return [{ path, message, fix: 'write 53', related }];
+  }
+  const owner = bootPorts.get(port);
+  if (owner === undefined) return [];
+  const related = [{ path: ['netboot', 'address'], message: 'machines boot from the same address' }];
+  return [{ path, message: `the name server has the UDP port ${port} of ${owner}`, fix: 'write 53', related }];
 }
