@@ -424,7 +424,8 @@ export const labSchema = z.strictObject({
   lab: nameValue.meta(about('Name of the lab. Marks on appliances carry it; do not change it later.', 'home')),
   domain: domainValue.default('home.arpa').meta(about('Domain of the machines: node101.home.arpa.')),
   networks: byName(network).meta(about('Networks, by name. Exactly one has a block for machines.')),
-  hosts: byName(host).meta(about('Proxmox hosts, by their name in the Proxmox cluster.')),
+  // That there is one is a check of its own: an empty map is no typo that what else is wrong could stem from.
+  hosts: byName(host).meta({ ...about('Proxmox hosts, by their name in the Proxmox cluster.'), minProperties: 1 }),
   proxmox: proxmox.meta(about('Access to Proxmox.')),
   router: router.optional().meta(about('The router.')),
   exposures: exposures

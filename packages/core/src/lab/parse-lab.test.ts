@@ -568,6 +568,13 @@ describe('checks between values', () => {
       'pools.workers.hosts',
       ['pool workers has no host to run on: all it may use are in maintenance'],
     ],
+    ['no host', { hosts: {}, 'pools.edge': { firstVmId: 110 } }, 'hosts', ['there is no host']],
+    [
+      'pools of hosts that are not there',
+      { 'pools.workers.hosts': ['pve7'], 'pools.edge': { hosts: ['pve8'], firstVmId: 110 } },
+      'pools.workers.hosts.0',
+      ['there is no host "pve7"', 'there is no host "pve8"'],
+    ],
   ])('%s', (_, changes, path, expected) => {
     const { diagnostics } = parseLab(makeLab(changes), 'lab.yaml');
     expect(diagnostics.map(({ message }) => message)).toEqual(expected);

@@ -15,14 +15,23 @@ interface Demand {
 }
 
 export function checkCapacity(lab: Lab): Problem[] {
+  if (Object.keys(lab.hosts).length === 0) return [noHost];
   const demands = Object.entries(lab.pools)
     .filter(([, pool]) => pool.count > 0)
     .map(([name, pool]) => ({ name, pool, hosts: hostsFor(lab, pool).filter(({ host }) => !host.maintenance) }));
   const alone = demands.map((demand) => checkPool(lab, demand));
   // A pool that fails alone would fail every sum as well.
   if (alone.some((problems) => problems.length > 0)) return alone.flat();
-  return checkSums(demands);
+  // Nor is there a sum for one whose hosts are all names that the file does not have.
+  return checkSums(demands.filter(({ hosts }) => hosts.length > 0));
 }
+
+const noHost: Problem = {
+  path: ['hosts'],
+  part: 'key',
+  message: 'there is no host',
+  fix: 'add one, like pve1: {address: 10.1.0.11, cores: 12, memory: 24GiB}',
+};
 
 function hostsFor(lab: Lab, pool: LabPool): NamedHost[] {
   const names = new Set(pool.hosts ?? Object.keys(lab.hosts));
