@@ -97,6 +97,10 @@ export const baseCharts = z.strictObject({
 
 export type BaseChartName = keyof z.output<typeof baseCharts>;
 
+/** Nothing is on the way to a repository on loopback. */
+const chartRepository =
+  /^(?:(?:https|oci):\/\/\S+|http:\/\/(?:localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3})(?::\d+)?(?:\/\S*)?)$/;
+
 export const ownChart = z.strictObject({
   chart: z
     .string()
@@ -104,9 +108,16 @@ export const ownChart = z.strictObject({
     .meta(about('Name in the repository; without one a folder or .tgz, relative to the lab file.', 'gitea')),
   repository: z
     .string()
-    .regex(/^(https?|oci):\/\/\S+$/, 'this is not the address of a chart repository')
+    .regex(chartRepository, {
+      error: ({ input }) =>
+        /^http:/i.test(String(input))
+          ? 'over http:// anybody on the way could change the chart'
+          : 'this is not the address of a chart repository',
+    })
     .optional()
-    .meta(about('Where the chart is: https:// or oci://.', 'https://dl.gitea.com/charts')),
+    .meta(
+      about('Where the chart is: https:// or oci://; http:// on this computer only.', 'https://dl.gitea.com/charts'),
+    ),
   version: chartVersion.optional().meta(about('Version of the chart; needed with a repository.', '"12.4.0"')),
   namespace: nameValue.optional().meta(about('Namespace it is installed in. Default: its name.')),
   values: valuesKey,

@@ -80,6 +80,27 @@ describe('base services', () => {
     expect(found).not.toContain('hunter2');
   });
 
+  test.each(['https://a.example/charts', 'oci://a.example/charts', 'http://127.0.0.1:8879/charts', 'http://localhost'])(
+    'a chart may come from %s',
+    (repository) => {
+      const ownCharts = { gitea: { chart: 'gitea', repository, version: '1.0.0' } };
+      expect(messages({ kubernetes: { ownCharts } })).toEqual([]);
+    },
+  );
+
+  test.each(['http://a.example', 'HTTP://a.example', 'http://localhost.example', 'http://127.0.0.1:80@a.example/'])(
+    'a chart may not come from %s',
+    (repository) => {
+      const ownCharts = { gitea: { chart: 'gitea', repository, version: '1.0.0' } };
+      expect(parseLab(makeLab({ kubernetes: { ownCharts } }), 'lab.yaml').diagnostics).toMatchObject([
+        {
+          message: 'kubernetes.ownCharts.gitea.repository: over http:// anybody on the way could change the chart',
+          fix: 'write it like repository: https://dl.gitea.com/charts',
+        },
+      ]);
+    },
+  );
+
   test('metallb without a range for services is refused', () => {
     const networks = { lan: { cidr: '10.1.0.0/22', gateway: '10.1.0.1', machines: '10.1.1.0/28' } };
     expect(messages({ networks, kubernetes: { charts: { metallb: true } } }).join()).toContain(
