@@ -22,6 +22,7 @@ interface Claim {
   readonly range: Ipv4Range;
   /** What has a fixed address may stand in a reserved range, and in no other. */
   readonly reserved: boolean;
+  readonly forMachines?: true;
 }
 
 /** Something with an address of its own. */
@@ -65,13 +66,21 @@ export function devicesOf(lab: Lab): readonly Device[] {
   ];
 }
 
-/** What has an address that may be that of a device, and must otherwise keep off ranges and machines as one does. */
-export function tenantsOf(lab: Lab): readonly Device[] {
+export interface Tenant extends Device {
+  /** It may also run on a machine of the lab, as a database does and what makes the machines does not. */
+  readonly onMachines: boolean;
+}
+
+/** What has an address that may be that of a device, and must otherwise keep off ranges as one does. */
+export function tenantsOf(lab: Lab): readonly Tenant[] {
   const services = Object.entries(lab.services).flatMap(([name, { address }]) =>
-    address === undefined ? [] : [{ name: `service ${name}`, path: ['services', name, 'address'], address }],
+    address === undefined
+      ? []
+      : [{ name: `service ${name}`, path: ['services', name, 'address'], address, onMachines: true }],
   );
   if (lab.serve === undefined) return services;
-  return [...services, { name: 'the computer of labwright serve', path: ['serve'], address: lab.serve }];
+  const serve = { name: 'the computer of labwright serve', path: ['serve'], address: lab.serve, onMachines: false };
+  return [...services, serve];
 }
 
 function claimsOf(lab: Lab): readonly Claim[] {
@@ -80,7 +89,14 @@ function claimsOf(lab: Lab): readonly Claim[] {
     const path = ['networks', network];
     if (machines !== undefined) {
       const name = `the machines block of network ${network}`;
-      claims.push({ name, path: [...path, 'machines'], network, range: cidrRange(machines), reserved: false });
+      claims.push({
+        name,
+        path: [...path, 'machines'],
+        network,
+        range: cidrRange(machines),
+        reserved: false,
+        forMachines: true,
+      });
     }
     if (services !== undefined) {
       const name = `the services range of network ${network}`;
@@ -234,9 +250,12 @@ function checkDevices(lab: Lab, claims: readonly Claim[]): Problem[] {
   const hosting = [...devices, ...gateways, ...(owners.has(netboot.address) ? [] : [netboot])];
   // What runs on one of those moves with it, and is told of once.
   const tenants = tenantsOf(lab).filter(({ address }) => hosting.every((device) => device.address !== address));
-  const fixed = [...hosting, ...tenants];
+  const fixed = [...hosting.map((device) => ({ ...device, onMachines: false })), ...tenants];
   for (const device of fixed) {
-    const claim = claims.find(({ range, reserved }) => !reserved && rangeContains(range, device.address));
+    const claim = claims.find(
+      ({ range, reserved, forMachines }) =>
+        !reserved && !(forMachines && device.onMachines) && rangeContains(range, device.address),
+    );
     if (claim === undefined) continue;
     problems.push({
       path: device.path,

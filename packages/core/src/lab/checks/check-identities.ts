@@ -187,8 +187,8 @@ function checkTwice(lab: Lab, pools: readonly IdentityPool[], rule: IdentityRule
   }
   const labwright = { name: 'the computer of Labwright', path: ['netboot', 'address'] };
   if (!owners.address.has(lab.netboot.address)) owners.address.set(lab.netboot.address, labwright);
-  for (const { name, path, address } of tenantsOf(lab)) {
-    if (!owners.address.has(address)) owners.address.set(address, { name, path });
+  for (const { name, path, address, onMachines } of tenantsOf(lab)) {
+    if (!onMachines && !owners.address.has(address)) owners.address.set(address, { name, path });
   }
   for (const [name, host] of Object.entries(lab.hosts)) {
     claim('MAC', host.mac, { name: `host ${name}`, path: ['hosts', name, 'mac'] });
