@@ -118,9 +118,13 @@ async function captureAll(): Promise<void> {
 
 async function saysListening({ stderr }: ChildProcess): Promise<void> {
   let output = '';
-  for await (const text of stderr?.setEncoding('utf8') ?? []) {
+  // Left open: tcpdump has more to say, and would end if nobody took it.
+  for await (const text of stderr?.setEncoding('utf8').iterator({ destroyOnReturn: false }) ?? []) {
     output += String(text);
-    if (output.includes('listening on')) return;
+    if (output.includes('listening on')) {
+      stderr?.resume();
+      return;
+    }
   }
   throw new Error(`tcpdump ended: ${output}`);
 }
