@@ -1,4 +1,5 @@
 // A node without a machine: keeps its heartbeat and plays the kubelet, so that pods on it start, get addresses, and end.
+import { LabwrightError } from '@labwright/core/errors/error';
 import { Buffer } from 'node:buffer';
 import type { ClusterConnection } from '@labwright/drivers/kubernetes/connection';
 import { type Node, nodeKind, type Pod, podKind } from '@labwright/drivers/kubernetes/kind';
@@ -126,7 +127,10 @@ async function keepBeating(connection: ClusterConnection, name: string, signal: 
   try {
     for (;;) {
       await connection.clock.sleep(heartbeatMs, signal);
-      await beat(connection, name, signal);
+      await beat(connection, name, signal).catch((error: unknown) => {
+        // As a kubelet: the API server is away for a while, and the next beat tells it.
+        if (!(error instanceof LabwrightError && error.code === 'LW6001')) throw error;
+      });
     }
   } catch (error) {
     if (!signal.aborted) throw error;
