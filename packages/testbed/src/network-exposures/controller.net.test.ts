@@ -103,6 +103,11 @@ describe.skipIf(found.kind === 'missing')('exposures', () => {
     const service = await plane.connection.get(exposedServiceKind, { name, namespace: 'default' }, call);
     return service === undefined ? 'absent' : statusAddresses(service).join();
   };
+  /** Seconds since 1970. */
+  const createdAt = async (name: string): Promise<number> => {
+    const service = await plane.connection.get(exposedServiceKind, { name, namespace: 'default' }, call);
+    return Date.parse(service?.metadata.creationTimestamp ?? '') / 1_000;
+  };
   const eventsOf = async (name: string): Promise<string> =>
     await plane.kubectl([
       'get',
@@ -170,6 +175,8 @@ describe.skipIf(found.kind === 'missing')('exposures', () => {
   });
 
   test('what cannot be exposed has an Event with the way out', async () => {
+    // Kubernetes tells ages in whole seconds; of the same one, the one whose name comes first would be the older.
+    await expect.poll(async () => Math.floor(Date.now() / 1_000) > (await createdAt('web')), patience).toBe(true);
     await put('dns', { ports: [{ name: 'dns', port: 53, protocol: 'UDP' }] });
     await put('outside', {}, { 'labwright.dev/hostname': 'web.example.org,web.svc' });
     await expect
