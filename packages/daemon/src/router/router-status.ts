@@ -2,7 +2,7 @@
 import type { RouterBlueprint } from '@labwright/core/blueprint/blueprint';
 import type { RouterStatus } from '@labwright/core/contract/contract';
 import { asLabwrightError, type LabwrightError } from '@labwright/core/errors/error';
-import type { RouterStanding } from '@labwright/drivers/pfsense/keeper/router-keeper';
+import type { RouterStanding } from '@labwright/drivers/pfsense/keeper/router-standing';
 import type { ManagedRouter } from '@labwright/network/router/managed-router';
 
 /** Never throws for a router that is away: the status says so. While it is kept, the keeper has looked seconds ago. */

@@ -12,11 +12,9 @@ import type { PfsenseConnection } from '@labwright/drivers/pfsense/connection';
 import { applyChanges } from '@labwright/drivers/pfsense/edits/apply';
 import type { Change } from '@labwright/drivers/pfsense/edits/change';
 import { planRouter, resolverHosts, type RouterPlan } from '@labwright/drivers/pfsense/keeper/desired';
-import {
-  RouterKeeper,
-  type RouterKeeperOptions,
-  type RouterStanding,
-} from '@labwright/drivers/pfsense/keeper/router-keeper';
+import { type RouterKeeperOptions, writerSeconds } from '@labwright/drivers/pfsense/keeper/keeper-options';
+import { RouterKeeper } from '@labwright/drivers/pfsense/keeper/router-keeper';
+import type { RouterStanding } from '@labwright/drivers/pfsense/keeper/router-standing';
 import { routerSetup, type RouterSetup } from '@labwright/drivers/pfsense/router-setup';
 import { fetchRouterState, type RouterState } from '@labwright/drivers/pfsense/router-state';
 import type { RouterBackup } from '@labwright/drivers/pfsense/restore/backup-file';
@@ -39,9 +37,6 @@ export interface ManagedRouterOptions {
   readonly log: Log;
   readonly keeper?: Partial<Pick<RouterKeeperOptions, 'limits' | 'writes' | 'lookEveryMs' | 'probe'>>;
 }
-
-/** How long the right to write lasts without being renewed; as the keeper takes it. */
-const writerSeconds = 60;
 
 /** How far a wish has come. */
 export type Settled = 'live' | 'written' | 'verified';

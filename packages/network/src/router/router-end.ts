@@ -2,7 +2,7 @@
 import { asLabwrightError } from '@labwright/core/errors/error';
 import type { Log } from '@labwright/core/ports/log';
 import type { Conflict } from '@labwright/drivers/pfsense/edits/plan-edits';
-import type { RouterStanding } from '@labwright/drivers/pfsense/keeper/router-keeper';
+import type { RouterStanding } from '@labwright/drivers/pfsense/keeper/router-standing';
 import type { EndProblem, NetworkEnd, NetworkState } from '../controller/network-end.ts';
 import type { RouterDesire } from './desired-router.ts';
 import { exposedPrefix } from './entry-names.ts';

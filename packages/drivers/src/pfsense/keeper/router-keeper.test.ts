@@ -24,7 +24,8 @@ import {
   snippetReply,
 } from '../test-peer.ts';
 import { type PhpRouter, findPhp, openPhpRouter } from '../test-php.ts';
-import { RouterKeeper, type RouterKeeperOptions } from './router-keeper.ts';
+import type { RouterKeeperOptions } from './keeper-options.ts';
+import { RouterKeeper } from './router-keeper.ts';
 
 const php = await findPhp();
 const certificate = await makeRouterCertificate();

@@ -1,0 +1,38 @@
+// What was written is looked at once it had time to work.
+import { fetchRouterState } from '../router-state.ts';
+import type { KeeperMemory } from './keeper-memory.ts';
+import { afterVerification } from './write-schedule.ts';
+
+/** A page that was open while we wrote may have saved without ours since; and what was written may not work. */
+export async function verifyWrite(memory: KeeperMemory, signal: AbortSignal): Promise<void> {
+  const { connection, log, probe } = memory.options;
+  memory.schedule = afterVerification(memory.schedule);
+  const state = await fetchRouterState(connection, memory.state, signal);
+  memory.see(state);
+  if (memory.isLost(state)) {
+    log.info('what was written is gone again and is put back', {});
+    memory.putBack();
+    return;
+  }
+  const changes = memory.written;
+  memory.written = [];
+  const seen = changes.length === 0 ? new Map<string, string>() : await probe(changes, signal);
+  const isSecondLook = memory.isDoubted;
+  memory.isDoubted = seen.size > 0 && !isSecondLook;
+  if (seen.size === 0) {
+    memory.tell({ verified: memory.standing.written });
+    return;
+  }
+  if (!isSecondLook) {
+    // A resolver that somebody started anew meanwhile has forgotten what was live only: it is told all of ours once more.
+    memory.written = changes;
+    memory.isRestarted = true;
+    memory.verifySoon();
+    return;
+  }
+  log.warn('what was written does not work and is taken back', {
+    entries: [...seen].map(([key, why]) => `${key}: ${why}`).join('; '),
+  });
+  memory.giveUp(changes, seen);
+  memory.putBack();
+}
