@@ -7,6 +7,7 @@ import {
   nasClientsRoot,
   nasRoot,
   newIpxeFolder,
+  nodeRoot,
   peersRoot,
   registryRoot,
   testCacheDirectory,
@@ -21,6 +22,7 @@ const context = {
 await toolsRoot();
 await Promise.all([ensureDebianImage(context), ensureBootLoaders(context), peersRoot(), newIpxeFolder()]);
 await findPrograms();
+await nodeRoot();
 await nasRoot();
 await nasClientsRoot();
 await routerRoot();

@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { ensureDebianRoot, type BuildContext } from '@labwright/images/debian-root';
 import { ensureHostPrograms, imagePrograms } from '@labwright/images/host-programs';
+import { clusterNodeRoot } from '@labwright/images/kubernetes/node-image';
 import { nasPackages, toolPackages } from 'labwright/rehearsal/tool-packages';
 
 const peerPackages = [
@@ -24,6 +25,12 @@ export async function toolsRoot(): Promise<string> {
 /** The NAS of a rehearsal. */
 export async function nasRoot(): Promise<string> {
   return await buildRoot('nas', nasPackages);
+}
+
+/** What cluster machines are installed from. */
+export async function nodeRoot(): Promise<string> {
+  await ensureHostPrograms(imagePrograms, { ...context(), environment: process.env });
+  return (await ensureDebianRoot(clusterNodeRoot, context())).directory;
 }
 
 /** Somebody else's registry of container images; unpacked only. */

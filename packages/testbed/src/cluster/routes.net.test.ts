@@ -14,15 +14,12 @@ import { cidr, ipv4 } from '@labwright/core/addresses/ipv4';
 import { hostName, labId } from '@labwright/core/addresses/names';
 import type { ClusterBlueprint } from '@labwright/core/blueprint/blueprint';
 import { deleteNode } from '@labwright/drivers/kubernetes/nodes';
-import { ensureDebianRoot } from '@labwright/images/debian-root';
-import { nodePackages } from '@labwright/images/debian/packages';
-import { clusterPackages } from '@labwright/images/kubernetes/packages';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findPrograms, testVersion } from '../kubernetes/binaries.ts';
 import { type ControlPlane, startControlPlane } from '../kubernetes/control-plane.ts';
 import { fakeNode, type FakeNode } from '../kubernetes/fake-node.ts';
 import { makeLan, type Peer } from '../network/lan.ts';
-import { testCacheDirectory } from '../roots.ts';
+import { nodeRoot } from '../roots.ts';
 
 const found = await findPrograms();
 const { signal } = new AbortController();
@@ -61,9 +58,7 @@ describe.skipIf(found.kind === 'missing')('routes to pods', () => {
   beforeAll(async () => {
     if (found.kind === 'missing') return;
     scratch = await mkdtemp(join(tmpdir(), 'labwright-routes-'));
-    const context = { cacheDir: testCacheDirectory(), signal, onProgress: (message: string) => console.log(message) };
-    const packages = [...nodePackages, ...clusterPackages];
-    root = (await ensureDebianRoot({ name: 'kubernetes-node', packages }, context)).directory;
+    root = await nodeRoot();
     const lan = await makeLan('routes-lan', `${serverAddress}/22`);
     pki = await makeClusterPki(lab, Date.now());
     plane = await startControlPlane({

@@ -3,13 +3,11 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ensureDebianRoot } from '@labwright/images/debian-root';
 import { packImage } from '@labwright/images/kubernetes/container-image';
 import { ImageStore } from '@labwright/images/kubernetes/image-store';
-import { clusterNodeRoot } from '@labwright/images/kubernetes/node-image';
 import { runInRoot } from '@labwright/images/root-program';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { testCacheDirectory } from '../roots.ts';
+import { nodeRoot, testCacheDirectory } from '../roots.ts';
 
 const image = 'registry.k8s.io/etcd:3.6.6-0';
 const snapshot = 'a'.repeat(64);
@@ -37,7 +35,7 @@ test('etcdutl runs out of the image, and nothing of it stays mounted', { timeout
     signal: AbortSignal.timeout(170_000),
     onProgress: (message: string) => console.log(message),
   };
-  const node = await ensureDebianRoot(clusterNodeRoot, context);
+  const node = await nodeRoot();
   const store = await ImageStore.open(folder);
   const content = new TextEncoder().encode(etcdutl);
   const manifest = await packImage(
@@ -71,7 +69,7 @@ test('etcdutl runs out of the image, and nothing of it stays mounted', { timeout
   ].join('\n');
   const said = await runInRoot(
     {
-      root: node.directory,
+      root: node,
       program: '/bin/bash',
       args: ['-c', script],
       binds: [

@@ -6,15 +6,14 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { ensureDebianRoot, type BuildContext } from '@labwright/images/debian-root';
+import type { BuildContext } from '@labwright/images/debian-root';
 import { readPacketFilter } from '@labwright/images/kubernetes/cluster-images';
 import { packImage, type ImageEntry } from '@labwright/images/kubernetes/container-image';
 import { ImageStore, type Digest } from '@labwright/images/kubernetes/image-store';
-import { clusterNodeRoot } from '@labwright/images/kubernetes/node-image';
 import { ensureWebImage } from '@labwright/images/kubernetes/web-image';
 import { runInRoot } from '@labwright/images/root-program';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { testCacheDirectory } from '../roots.ts';
+import { nodeRoot, testCacheDirectory } from '../roots.ts';
 
 const run = promisify(execFile);
 const context: BuildContext = {
@@ -74,9 +73,9 @@ COMMIT
 `;
 
 test('the iptables of kube-proxy take every rule that it writes', { timeout: 240_000 }, async () => {
-  const node = await ensureDebianRoot(clusterNodeRoot, context);
+  const node = await nodeRoot();
   const store = await ImageStore.open(folder);
-  const entries: readonly ImageEntry[] = await readPacketFilter(node.directory, context.signal);
+  const entries: readonly ImageEntry[] = await readPacketFilter(node, context.signal);
   await packImage(store, { names: ['test.local/filter:1'], entries }, context.signal);
   const root = await unpack(store, 'test.local/filter:1');
   await writeFile(join(root, 'srv/rules'), rules);

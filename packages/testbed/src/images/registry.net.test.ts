@@ -8,17 +8,16 @@ import { promisify } from 'node:util';
 import { cidr, ipv4 } from '@labwright/core/addresses/ipv4';
 import { silentLog } from '@labwright/core/ports/log';
 import { systemClock, systemRandom } from '@labwright/core/ports/system';
-import { ensureDebianRoot, type BuildContext } from '@labwright/images/debian-root';
+import type { BuildContext } from '@labwright/images/debian-root';
 import { takeFromPlaces } from '@labwright/images/kubernetes/image-place';
 import { ImageStore } from '@labwright/images/kubernetes/image-store';
-import { clusterNodeRoot } from '@labwright/images/kubernetes/node-image';
 import { registryMirrorFile } from '@labwright/images/kubernetes/registry-mirror';
 import { ensureWebImage, webImageName } from '@labwright/images/kubernetes/web-image';
 import { runInRoot } from '@labwright/images/root-program';
 import { makeNetwork } from '@labwright/netboot/make-boot';
 import { startNetboot, type Netboot } from '@labwright/netboot/netboot';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { registryRoot, testCacheDirectory } from '../roots.ts';
+import { nodeRoot, registryRoot, testCacheDirectory } from '../roots.ts';
 
 const run = promisify(execFile);
 const loopback = ipv4('127.0.0.1');
@@ -47,7 +46,7 @@ function contextOf(cacheDir: string): BuildContext {
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'labwright-registry-'));
   const context = contextOf(testCacheDirectory());
-  node = (await ensureDebianRoot(clusterNodeRoot, context)).directory;
+  node = await nodeRoot();
   await ensureWebImage(context);
   store = await ImageStore.open(context.cacheDir);
   const program = join(folder, 'kubelet');
