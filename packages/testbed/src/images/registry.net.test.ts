@@ -76,7 +76,7 @@ beforeAll(async () => {
 }, 300_000);
 
 afterAll(async () => {
-  await netboot.close();
+  await netboot?.close();
   await rm(folder, { recursive: true, force: true });
 });
 
