@@ -138,7 +138,7 @@ function tcpEntries(owner: Owner, mark: Mark, balancer: TcpBalancer): readonly O
       routing: { kind: 'tcp', backEnd: name },
       ...(sourceRanges === undefined ? {} : { sources: sourceRanges }),
       idleTimeoutMs: tcpIdleMs,
-      refusesWhenDown: true,
+      whenDown: 'patience',
       keepAlive: 'usual',
     }),
   ];

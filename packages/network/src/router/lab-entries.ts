@@ -143,7 +143,7 @@ function endpointEntries(
       port,
       routing: { kind: 'tcp', backEnd: name },
       idleTimeoutMs: dayMs,
-      refusesWhenDown: true,
+      whenDown: 'refusal',
       keepAlive,
     }),
   ];

@@ -26,13 +26,16 @@ test('a connection that is taken answers, also when the other side says nothing'
   expect([...seen.values()]).toEqual(['answers', 'answers']);
 });
 
-test('one that is refused, or taken and reset as a balancer without servers does, is refused', async () => {
+test('one that is refused, or taken and ended without a word as a balancer without servers does, is refused', async () => {
   const resetting = await listen(createServer((socket) => void socket.resetAndDestroy()));
+  const ending = await listen(
+    createServer((socket) => void systemClock.sleep(500, signal).then(() => socket.resume().end())),
+  );
   const gone = createServer();
   const closed = await listen(gone);
   gone.close();
   await once(gone, 'close');
-  const places = [resetting, closed].map((port) => ({ address: '127.0.0.1', port }));
+  const places = [resetting, ending, closed].map((port) => ({ address: '127.0.0.1', port }));
   const seen = await tryConnections(places, { clock: systemClock, signal });
-  expect([...seen.values()]).toEqual(['refused', 'refused']);
+  expect([...seen.values()]).toEqual(['refused', 'refused', 'refused']);
 });

@@ -2,11 +2,13 @@
 import { Resolver } from 'node:dns/promises';
 import { connect } from 'node:net';
 import type { Clock } from '@labwright/core/ports/clock';
+import { patienceMs } from '@labwright/drivers/pfsense/entries/balancer-entry';
 import { formatPlace } from './hop.ts';
 import type { Connection, NameAnswer } from './why-facts.ts';
 
 const answerMs = 2_000;
-const settleMs = 100;
+/** A balancer without servers takes the connection, and ends it when none came. */
+const settleMs = patienceMs + 200;
 /** Never more at once, however much is exposed. */
 const atOnce = 32;
 
@@ -63,7 +65,6 @@ async function tryConnection(
       decide('silent');
     });
     socket.once('connect', () => {
-      // A balancer without servers takes the connection and resets it at once.
       clock.sleep(settleMs, AbortSignal.any([signal, decided.signal])).then(
         () => {
           decide('answers');
@@ -75,7 +76,7 @@ async function tryConnection(
       decide('answers');
     });
     socket.once('end', () => {
-      decide('answers');
+      decide('refused');
     });
     socket.once('error', (error) => {
       decide(codeOf(error) === 'ECONNREFUSED' || codeOf(error) === 'ECONNRESET' ? 'refused' : 'silent');

@@ -63,8 +63,11 @@ export interface FrontEnd {
   readonly sources?: readonly Cidr[];
   readonly idleTimeoutMs?: number;
   readonly keepAlive?: KeepAlive;
-  /** Refuses at once while no server of this back end answers, instead of letting clients wait; only with 'tcp'. */
-  readonly refusesWhenDown?: boolean;
+  /**
+   * What a client gets while no server answers; only with 'tcp'. 'refusal': at once. 'patience': half a second later, in which a
+   * server may have come that it is then led to.
+   */
+  readonly whenDown?: 'refusal' | 'patience';
 }
 
 export type FrontEndAddress =
@@ -175,9 +178,7 @@ export function frontEndEntry(mark: Mark, frontEnd: FrontEnd): OwnedEntry {
   const conditions = rules.flatMap((rule) => rule.conditions);
   const refusal = [
     ...(sources === undefined ? [] : [refuseOthers(sources)]),
-    ...(frontEnd.refusesWhenDown === true && routing.kind === 'tcp'
-      ? [`tcp-request connection reject if { nbsrv(${writtenName(routing.backEnd)}) eq 0 }`]
-      : []),
+    ...(routing.kind === 'tcp' ? downLines(frontEnd.whenDown, writtenName(routing.backEnd)) : []),
     ...keepAliveLines('cli', frontEnd.keepAlive),
   ];
   const value: ConfigMap = {
@@ -194,6 +195,24 @@ export function frontEndEntry(mark: Mark, frontEnd: FrontEnd): OwnedEntry {
     ...(refusal.length === 0 ? {} : { advanced: base64(refusal) }),
   };
   return { place: places.frontEnds, mark, value };
+}
+
+/** How long a connection waits for a server where there is none; who looks whether a front end answers waits longer. */
+export const patienceMs = 500;
+
+function downLines(whenDown: FrontEnd['whenDown'], pool: string): readonly string[] {
+  switch (whenDown) {
+    case undefined:
+      return [];
+    case 'refusal':
+      return [`tcp-request connection reject if { nbsrv(${pool}) eq 0 }`];
+    case 'patience':
+      return [
+        `tcp-request inspect-delay ${patienceMs}ms`,
+        `tcp-request content accept if { nbsrv(${pool}) gt 0 }`,
+        'tcp-request content reject if WAIT_END',
+      ];
+  }
 }
 
 function refuseOthers(sources: readonly Cidr[]): string {
