@@ -136,6 +136,16 @@ test('control planes join one at a time, workers side by side', () => {
   ]);
 });
 
+test('without KVM workers join after control planes: etcd needs what time there is', () => {
+  const others = machineSteps(ha.machines.map(({ name }) => name));
+  const needsOfWorker = (slow: boolean) => {
+    const blueprint = { ...ha, cluster: { ...cluster, slow } };
+    return needsOf(plan(blueprint, { facts: silent(), others }).steps, 'cluster.join node104');
+  };
+  expect(needsOfWorker(false)).toEqual(['cluster.form cluster', 'machine.ready node104']);
+  expect(needsOfWorker(true)).toEqual([...needsOfWorker(false), 'cluster.join node102', 'cluster.join node103']);
+});
+
 describe('a cluster that is silent', () => {
   test('is waited for when a disk says it was formed, and never formed again', () => {
     const { steps } = plan(three, { facts: silent({ node101: 'member', node102: 'member', node103: 'blank' }) });

@@ -82,9 +82,10 @@ function planSilent(world: World): AreaPlan {
         ? planReady(world, machine, 'it is not known to be ready', [formId])
         : planJoin(world, machine, 'it is not in the cluster yet', [formId]),
     );
+  const ordered = votersFirst(world, rest);
   const first = controlPlanes[0];
   const settle = first === undefined ? [] : [planSettle(first, 'the cluster is new, or not seen yet', [formId])];
-  return stepsOnly([start, ...settle, ...rest, ...readySteps(world, [...formed], rest)]);
+  return stepsOnly([start, ...settle, ...ordered, ...readySteps(world, [...formed], ordered)]);
 }
 
 function planAnswering(world: World, facts: Extract<ClusterFacts, { readonly kind: 'answers' }>): AreaPlan {
@@ -118,7 +119,21 @@ function planAnswering(world: World, facts: Extract<ClusterFacts, { readonly kin
   if (!isSettled && controlPlane !== undefined) {
     steps.push(planSettle(controlPlane, 'its objects of ours are missing or older', waitOf(world, controlPlane)));
   }
-  return { steps: [...steps, ...joins, ...readySteps(world, [], joins)], problems, notes: [] };
+  return { steps: [...steps, ...votersFirst(world, joins), ...readySteps(world, [], joins)], problems, notes: [] };
+}
+
+/**
+ * While etcd takes in a second voter, nobody answers until it runs. Without KVM that takes long enough as it is, without workers
+ * that join beside it.
+ */
+function votersFirst({ blueprint, members }: World, steps: readonly Step[]): readonly Step[] {
+  if (blueprint.cluster?.slow !== true) return steps;
+  const controlPlanes = new Set(members.filter(({ role }) => role === 'control-plane').map(({ name }) => String(name)));
+  const joins = steps.filter(({ kind }) => kind === 'cluster.join');
+  const voters = joins.filter(({ target }) => controlPlanes.has(target)).map(({ id }) => id);
+  return steps.map((step) =>
+    joins.includes(step) && !voters.includes(step.id) ? { ...step, needs: [...step.needs, ...voters] } : step,
+  );
 }
 
 /** Every machine that this plan brings in is also seen ready. With flannel that takes its chart, which comes after this area. */

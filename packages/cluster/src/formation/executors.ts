@@ -3,6 +3,7 @@ import type { Executor, StepContext } from '@labwright/core/engine/engine';
 import { invariant, LabwrightError } from '@labwright/core/errors/error';
 import type { Json } from '@labwright/core/plan/step';
 import { formatBootstrapToken, makeBootstrapToken } from '@labwright/drivers/kubernetes/bootstrap-token';
+import { whileAnswering } from './answer.ts';
 import { makeOwnObjects } from './cluster-objects.ts';
 import { formCluster } from './formation.ts';
 import { jobWorld, limits, machineOf, minuteMs, type FormationOptions } from './formation-options.ts';
@@ -52,12 +53,13 @@ async function settle(options: FormationOptions, input: ClusterSettleInput, cont
   const settled = own.objects.at(-1);
   invariant(settled !== undefined, 'the mark is the last of our objects');
   context.progress('applies rights');
-  for (const object of [...own.objects.slice(0, -1), ...(await options.ensureResolver(dns, pki))]) {
-    await connection.apply(object, { signal });
-  }
+  const resolver = await options.ensureResolver(dns, pki);
+  await whileAnswering(options, pki, context, async () => {
+    for (const object of [...own.objects.slice(0, -1), ...resolver]) await connection.apply(object, { signal });
+  });
   const token = formatBootstrapToken(makeBootstrapToken(options.random));
   await runJob(options, machine, makeAddonsJob(jobWorld(options, pki), machine, dns, token), context);
-  await connection.apply(settled, { signal });
+  await whileAnswering(options, pki, context, async () => await connection.apply(settled, { signal }));
   return 'rights and add-ons are in place';
 }
 

@@ -6,6 +6,7 @@ import type { Log } from '@labwright/core/ports/log';
 import type { Random } from '@labwright/core/ports/random';
 import type { ClusterConnection } from '@labwright/drivers/kubernetes/connection';
 import type { AppliedObject } from '@labwright/drivers/kubernetes/kind';
+import type { EtcdGroup } from '../etcd/etcd-group.ts';
 import type { ClusterPki } from '../pki/pki.ts';
 import type { PkiVault } from '../pki/pki-vault.ts';
 import type { ClusterDns, JobWorld } from './kubeadm-jobs.ts';
@@ -18,6 +19,8 @@ export interface FormationOptions {
   readonly openShell: OpenShell;
   /** With Labwright's own login; kept for as long as the login is good. */
   readonly connect: (pki: ClusterPki) => Promise<ClusterConnection>;
+  /** Every control plane's member, with a login of ours. */
+  readonly openEtcd: (pki: ClusterPki) => Promise<EtcdGroup>;
   readonly dns: (signal: AbortSignal) => Promise<ClusterDns>;
   /** Makes the resolver of pods answer, where it is not in the cluster, and gives the objects that lead to it. */
   readonly ensureResolver: (dns: ClusterDns, pki: ClusterPki) => Promise<readonly AppliedObject[]>;
@@ -34,6 +37,10 @@ export const limits = {
   shellMs: 30_000,
   answerMs: 8 * minuteMs,
   answerAgainMs: 2_000,
+  /** How long nobody answers until etcd is asked why. */
+  etcdAgainMs: 15_000,
+  etcdMs: 5_000,
+  lentMs: 6 * minuteMs,
   rangeMs: 5_000,
   tokenMs: 15 * minuteMs,
   readyMs: 10 * minuteMs,

@@ -10,11 +10,12 @@ import {
 import type { ClusterConnection } from '@labwright/drivers/kubernetes/connection';
 import { deleteNode, getNode } from '@labwright/drivers/kubernetes/nodes';
 import type { ClusterPki } from '../pki/pki.ts';
-import { waitForAnswer } from './answer.ts';
+import { whileAnswering } from './answer.ts';
 import { jobWorld, limits, machineOf, type FormationOptions } from './formation-options.ts';
 import { makeJoinJob } from './kubeadm-jobs.ts';
 import { runJob } from './kubeadm-run.ts';
 import { findJoinObstacle } from './join-version.ts';
+import { takePendingVoterOut } from './lent-voter.ts';
 import { fetchDiskState } from './machine-disk.ts';
 import { isMarked, labLabel, labLabelValue } from './marks.ts';
 import { choosePodRangeOf, givePodRange, type ChosenRanges } from './node-pod-range.ts';
@@ -32,11 +33,13 @@ export async function joinCluster(
   const machine = machineOf(options, input.name);
   const pki = await options.vault.readOrMake(signal);
   const connection = await options.connect(pki);
-  await waitForAnswer(options, pki, context);
-  await Promise.all([
-    assertVersion(options, machine, connection, pki, signal),
-    forgetFormerNode(options, machine, connection, pki, context),
-  ]);
+  await whileAnswering(options, pki, context, async () => {
+    if (machine.role === 'control-plane') await takePendingVoterOut(options, pki, context);
+    await Promise.all([
+      assertVersion(options, machine, connection, pki, signal),
+      forgetFormerNode(options, machine, connection, pki, context),
+    ]);
+  });
   const startedAt = clock.monotonic();
   const token = makeBootstrapToken(random);
   context.progress('makes its token');
@@ -50,7 +53,7 @@ export async function joinCluster(
       { signal },
     );
   };
-  await applyToken();
+  await whileAnswering(options, pki, context, applyToken);
   const over = new AbortController();
   try {
     const job = await makeJoinJob(jobWorld(options, pki), machine, formatBootstrapToken(token));
@@ -63,10 +66,11 @@ export async function joinCluster(
     let giving = beginGiving();
     const outcome = await runJob(options, machine, job, context, async () => {
       // While another control plane joins, etcd waits for its new member and nobody answers.
-      await waitForAnswer(options, pki, context);
-      // The run that ended may have made its node, and kubeadm takes no name that is taken.
-      await forgetFormerNode(options, machine, connection, pki, context);
-      await applyToken();
+      await whileAnswering(options, pki, context, async () => {
+        // The run that ended may have made its node, and kubeadm takes no name that is taken.
+        await forgetFormerNode(options, machine, connection, pki, context);
+        await applyToken();
+      });
       giving = beginGiving();
     });
     // Its node is there by now. One that stays without a range of ours gets kube-controller-manager's.

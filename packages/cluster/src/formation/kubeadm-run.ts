@@ -54,12 +54,17 @@ const triesOf: Readonly<Record<KubeadmJob['kind'], number>> = { init: 2, join: 4
 
 type Failed = Extract<JobOutcome, { readonly kind: 'failed' }>;
 
-/** How Go's client says it, and etcd through the API server. */
+const silences = [
+  // How Go's client says it, and etcd through the API server.
+  /deadline exceeded|Client\.Timeout|i\/o timeout|unexpected EOF|connection re(?:fused|set)|TLS handshake timeout/,
+  // etcd took the member in and did not say so in time (guest/kubeadm.sh); of three or more, it is there at the next try.
+  /not enough started members|Peer URLs already exists/,
+];
+
 function isForWantOfAnAnswer(outcome: JobOutcome): outcome is Failed {
   if (outcome.kind !== 'failed') return false;
-  return /deadline exceeded|Client\.Timeout|i\/o timeout|unexpected EOF|connection re(?:fused|set)|TLS handshake timeout/.test(
-    findError(outcome.log) ?? '',
-  );
+  const error = findError(outcome.log) ?? '';
+  return silences.some((silence) => silence.test(error));
 }
 
 const findError = (log: readonly string[]): string | undefined => log.findLast((line) => /^error/i.test(line));

@@ -10,6 +10,25 @@ undo() {
   rm -rf /etc/cni/net.d/10-labwright.conflist /var/lib/cni "$marks/begun"
 }
 
+# kubeadm gives etcd two seconds to take the machine in. Where etcd did and said so later, kubeadm asks in vain for minutes, in which
+# two voters of which one never started decide nothing. It is ended at once then, and whoever follows this job mends it.
+unstarted='re-configuration failed due to not enough started members'
+run_kubeadm() {
+  from=$(($(wc -c < log) + 1))
+  # shellcheck disable=SC2086 # the options are words of our own
+  (cd files && exec kubeadm $command --config kubeadm.yaml $options) &
+  kubeadm=$!
+  rm -f ended
+  tail -c "+$from" -f -s 0.5 --pid="$kubeadm" log | {
+    grep -q -m 1 -F "$unstarted" && : > ended && kill "$kubeadm" 2> /dev/null
+    cat > /dev/null
+  }
+  wait "$kubeadm"
+  code=$?
+  [ ! -e ended ] || echo "error execution phase control-plane-join/etcd: $unstarted"
+  return "$code"
+}
+
 if [ "$job" != addons ]; then
   [ ! -e "$marks/begun" ] || undo
   mkdir -p "$marks"
@@ -19,8 +38,7 @@ if [ "$job" != addons ]; then
 fi
 tar -x -p --no-same-owner --no-overwrite-dir -f files/root.tar -C / || exit
 systemctl start containerd.service || exit
-# shellcheck disable=SC2086 # the options are words of our own
-(cd files && kubeadm $command --config kubeadm.yaml $options) || exit
+run_kubeadm || exit
 if [ "$job" != addons ]; then
   # What kubeadm wrote is on disk before the mark is that says so.
   sync --file-system "$marks"

@@ -27,7 +27,7 @@ import type { Log } from '@labwright/core/ports/log';
 import type { Random } from '@labwright/core/ports/random';
 import { allMachines, withReplacements } from '@labwright/machines/replacements';
 import { formatClusterStatus } from './cluster-status.ts';
-import { listEtcdMembers } from './etcd-access.ts';
+import { listEtcdMembers, openEtcd } from './etcd-access.ts';
 import type { ClusterConnection } from '@labwright/drivers/kubernetes/connection';
 import type { AppliedObject } from '@labwright/drivers/kubernetes/kind';
 import type { SshIdentity } from '@labwright/drivers/ssh/identity';
@@ -136,6 +136,7 @@ export function makeClusterArea(options: ClusterAreaOptions): ClusterArea {
     },
     executors: makeFormationExecutors({
       ...shared,
+      openEtcd: async (pki) => await openEtcd(known, pki, clock),
       dns: async (signal) => await resolver.prepare(signal),
       ensureResolver,
       random,

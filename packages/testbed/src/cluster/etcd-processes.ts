@@ -1,6 +1,6 @@
 // A group of etcd members on loopback, real processes with TLS: members join, die, start again and are replaced.
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -42,10 +42,15 @@ interface Place {
   running: EtcdMember | undefined;
 }
 
-/** Without names nobody is started yet. */
-export async function startEtcd(programs: ControlPlanePrograms, names: readonly string[]): Promise<EtcdProcesses> {
+/** Without names nobody is started yet; without an authority, one is made. */
+export async function startEtcd(
+  programs: ControlPlanePrograms,
+  names: readonly string[],
+  given?: KeyPair,
+): Promise<EtcdProcesses> {
   const folder = await mkdtemp(join(tmpdir(), 'etcd-'));
-  const authority = await makeAuthority(folder, 'etcd-ca');
+  const authority = given ?? (await makeAuthority(folder, 'etcd-ca'));
+  if (given !== undefined) await writeFile(join(folder, 'etcd-ca.crt'), given.certificate);
   const files = await issueCertificate(folder, 'client', authority, { kind: 'client', user: 'test' });
   const pair = await readKeyPair(files);
   const login = { ca: authority.certificate, certificate: pair.certificate, privateKey: new Secret(pair.key) };

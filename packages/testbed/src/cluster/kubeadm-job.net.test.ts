@@ -1,21 +1,18 @@
-// A run of kubeadm (or other work) on a machine, through everything that can happen to it: the real scripts in a real shell, with the machine's
-// /etc and /var/lib of their own. Only systemd and kubeadm are played: what they do on a real machine is seen in the guests.
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+// A run of kubeadm (or other work) on a machine, through everything that can happen to it: the real scripts on a machine of which
+// only systemd and kubeadm are played.
+import { execFile } from 'node:child_process';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type JobOutcome, type KubeadmJob, runKubeadmJob } from '@labwright/cluster/formation/kubeadm-job';
 import { fetchDiskState } from '@labwright/cluster/formation/machine-disk';
-import type { Shell } from '@labwright/cluster/formation/shell';
 import { runMachineJob, type MachineJob } from '@labwright/cluster/machine-job/machine-job';
-import { LabwrightError } from '@labwright/core/errors/error';
 import { systemClock } from '@labwright/core/ports/system';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { machineFolder as folder, makeStandInMachine, type StandInMachine } from './stand-in-machine.ts';
 
 const run = promisify(execFile);
 const { signal } = new AbortController();
-const folder = '/run/machine';
 const job: KubeadmJob = {
   kind: 'init',
   command: ['init'],
@@ -30,111 +27,45 @@ const job: KubeadmJob = {
   criSocket: '/run/containerd/containerd.sock',
 };
 
-// A unit of systemd, as far as these scripts know it: one at a time, told by the file with its process.
-const programs: Readonly<Record<string, string>> = {
-  sudo: 'exec "$@"',
-  'systemd-run': `
-for word; do case "$word" in --property=StandardOutput=append:*) log=\${word#*append:} ;; --property=WorkingDirectory=*) cd "\${word##*=}" ;; esac; done
-while case "$1" in --*) true ;; *) false ;; esac; do shift; done
-setsid "$@" >> "$log" 2>&1 < /dev/null &
-echo $! > ${folder}/unit`,
-  systemctl: `
-alive() { [ -s ${folder}/unit ] && kill -0 "$(cat ${folder}/unit)" 2> /dev/null; }
-case "$1" in
-  is-active) alive ;;
-  show) if alive; then cat ${folder}/unit; else echo 0; fi ;;
-  *) echo "$*" >> ${folder}/told ;;
-esac`,
-  kubeadm: `
+const unstarted = 're-configuration failed due to not enough started members';
+const kubeadm = `
 echo "kubeadm $*" >> ${folder}/told
 [ "$1" = reset ] && { rm -rf /etc/kubernetes; exit 0; }
 cat kubeadm.yaml > ${folder}/config
 echo '[certs] Using existing ca certificate authority'
 [ -p ${folder}/gate ] && read -r _ < ${folder}/gate
+[ ! -e ${folder}/deaf ] || { echo 'etcdserver: ${unstarted}'; exec sleep 60; }
 echo '[bootstrap-token] Configuring'
-[ ! -e ${folder}/broken ] || { echo 'error execution phase wait-control-plane: timed out'; exit 1; }`,
-  ip: 'exit 1',
-};
-
-function cut(child: ChildProcess): void {
-  if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
-    process.kill(-child.pid, 'SIGKILL');
-}
+[ ! -e ${folder}/broken ] || { echo 'error execution phase wait-control-plane: timed out'; exit 1; }`;
 
 describe('a run of kubeadm', () => {
+  let machine: StandInMachine;
   beforeAll(async () => {
-    await mkdir(join(folder, 'bin'), { recursive: true });
-    for (const [name, text] of Object.entries(programs)) {
-      await writeFile(join(folder, 'bin', name), `#!/bin/sh\n${text}\n`);
-      await chmod(join(folder, 'bin', name), 0o755);
-    }
-    // Covered for this test alone: the namespace ends with it.
-    for (const path of ['/etc', '/var/lib']) {
-      const [upper, work] = [join(folder, `upper${path}`), join(folder, `work${path}`)];
-      for (const each of [upper, work]) await mkdir(each, { recursive: true });
-      await run('mount', [
-        '-t',
-        'overlay',
-        'overlay',
-        '-o',
-        `lowerdir=${path},upperdir=${upper},workdir=${work}`,
-        path,
-      ]);
-    }
+    machine = await makeStandInMachine({ kubeadm, ip: 'exit 1' });
   });
-  afterAll(async () => {
-    for (const path of ['/etc', '/var/lib']) await run('umount', ['-l', path]);
-  });
+  afterAll(async () => await machine?.close());
   beforeEach(async () => {
     const runs = ['/run/labwright-kubeadm', '/run/labwright-fetch'];
     for (const path of ['/etc/kubernetes', '/var/lib/labwright', ...runs]) {
       await rm(path, { recursive: true, force: true });
     }
-    for (const name of ['unit', 'told', 'gate', 'broken', 'config']) await rm(join(folder, name), { force: true });
+    for (const name of ['unit', 'told', 'gate', 'broken', 'deaf', 'config'])
+      await rm(join(folder, name), { force: true });
   });
-  const opened: ChildProcess[] = [];
-  afterEach(() => {
-    for (const child of opened.splice(0)) cut(child);
-  });
+  afterEach(() => machine.cutConnections());
 
-  /** As over SSH: standard output comes in pieces, and a connection that is cut is LW3003. */
-  const shell: Shell = async (command, call) => {
-    const [program = '', ...argv] = command;
-    const child = spawn(program, argv, {
-      env: { PATH: `${folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin` },
-      stdio: ['pipe', 'pipe', 'pipe'],
-      // sshd ends all that a lost session had.
-      detached: true,
-    });
-    opened.push(child);
-    const stop = (): void => cut(child);
-    call.signal.addEventListener('abort', stop);
-    let [stdout, stderr] = ['', ''];
-    child.stdout.on('data', (piece: Buffer) => {
-      stdout += String(piece);
-      call.onStdout?.(piece);
-    });
-    child.stderr.on('data', (piece: Buffer) => (stderr += String(piece)));
-    child.stdin.on('error', () => undefined);
-    child.stdin.end(call.stdin ?? '');
-    const [exitCode] = (await once(child, 'close')) as [number | null];
-    call.signal.removeEventListener('abort', stop);
-    call.signal.throwIfAborted();
-    if (exitCode === null) throw new LabwrightError('LW3003', { what: 'the connection broke' });
-    return { exitCode, stdout, stderr };
-  };
   const start = async (
     changes: Partial<KubeadmJob> = {},
     progress: (words: string) => void = () => undefined,
   ): Promise<JobOutcome> =>
     await runKubeadmJob(
-      shell,
+      machine.shell,
       { ...job, ...changes },
       { clock: systemClock, signal, progress, patienceMs: 20_000, timeoutMs: 60_000 },
     );
   const state = async (authority = job.authority) =>
-    await fetchDiskState(shell, authority, { timeoutMs: 10_000, signal });
-  const told = async (): Promise<string> => await readFile(join(folder, 'told'), 'utf8').catch(() => '');
+    await fetchDiskState(machine.shell, authority, { timeoutMs: 10_000, signal });
+  const told = async (): Promise<string> => await machine.told();
   const gate = async (): Promise<() => Promise<void>> => {
     await run('mkfifo', [join(folder, 'gate')]);
     return async () => await writeFile(join(folder, 'gate'), 'on\n');
@@ -190,6 +121,19 @@ describe('a run of kubeadm', () => {
     expect(await readFile('/etc/kubernetes/pki/ca.crt', 'utf8')).toBe('ours\n');
   });
 
+  test('that etcd took in and did not tell is ended at once, and not after minutes; what it said before does not count', async () => {
+    await writeFile(join(folder, 'deaf'), '');
+    const startedAt = Date.now();
+    expect(await start({ kind: 'join' })).toMatchObject({
+      kind: 'failed',
+      log: expect.arrayContaining([`error execution phase control-plane-join/etcd: ${unstarted}`]),
+    });
+    expect(Date.now() - startedAt).toBeLessThan(30_000);
+    expect(await state()).toBe('begun');
+    await rm(join(folder, 'deaf'));
+    expect(await start({ kind: 'join' })).toEqual({ kind: 'done' });
+  });
+
   test('a machine of another cluster is not touched', async () => {
     await mkdir('/etc/kubernetes/pki', { recursive: true });
     await writeFile('/etc/kubernetes/pki/ca.crt', 'theirs\n');
@@ -212,7 +156,7 @@ describe('a run of kubeadm', () => {
     const words: string[] = [];
     const outcome = start({}, (each) => words.push(each));
     await expect.poll(() => words).toContain('kubeadm: certificates');
-    for (const child of opened.splice(0)) cut(child);
+    machine.cutConnections();
     await expect.poll(() => words).toContain('the connection is lost; kubeadm goes on without it');
     await expect
       .poll(() => words.filter((each) => each === 'kubeadm: certificates').length, { timeout: 10_000 })
@@ -239,8 +183,7 @@ describe('a run of kubeadm', () => {
     const words: string[] = [];
     const outcome = start({}, (each) => words.push(each));
     await expect.poll(() => words).toContain('kubeadm: certificates');
-    const unit = Number(await readFile(join(folder, 'unit'), 'utf8'));
-    process.kill(-unit, 'SIGKILL');
+    await machine.killUnit();
     expect(await outcome).toMatchObject({ kind: 'killed' });
     expect(await state()).toBe('begun');
     await rm(join(folder, 'gate'));
@@ -259,12 +202,12 @@ describe('a run of kubeadm', () => {
     const words: string[] = [];
     const options = { clock: systemClock, signal, patienceMs: 20_000, timeoutMs: 60_000 };
     const progress = (each: string): void => void words.push(each);
-    const log = await runMachineJob(shell, 'node101', work, { ...options, progress });
+    const log = await runMachineJob(machine.shell, 'node101', work, { ...options, progress });
     expect(log).toEqual(["[labwright] fetches it's 1.20.3", 'a file', '600 root']);
     expect(words).toEqual(["fetches it's 1.20.3"]);
     await expect(readdir('/run/labwright-fetch/files')).rejects.toThrow('ENOENT');
     const fails = { ...work, settings: { ...work.settings, code: '3' } };
-    await expect(runMachineJob(shell, 'node101', fails, { ...options, progress })).rejects.toMatchObject({
+    await expect(runMachineJob(machine.shell, 'node101', fails, { ...options, progress })).rejects.toMatchObject({
       code: 'LW6036',
       why: 'it ended with exit code 3',
     });
