@@ -10,6 +10,7 @@ const node = process.execPath;
 interface Check {
   readonly name: string;
   readonly command: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 const testbed = join(top, 'packages/testbed/src');
@@ -25,8 +26,13 @@ const checks: readonly Check[] = [
   { name: 'images for tests', command: [node, join(testbed, 'main.ts')] },
   { name: 'unit tests', command: [bin('vitest'), 'run'] },
   { name: 'network tests', command: [join(top, 'tools/in-testbed'), bin('vitest'), 'run'] },
+  {
+    name: 'firmware tests',
+    command: [join(top, 'tools/in-testbed'), bin('vitest'), 'run', join(testbed, 'netboot/dhcp-modes.guest.test.ts')],
+    environment: { LABWRIGHT_GUESTS: '1', LABWRIGHT_PAIRWISE: '1' },
+  },
 ];
-const slow = new Set(['images for tests', 'network tests']);
+const slow = new Set(['images for tests', 'network tests', 'firmware tests']);
 
 let failed: string | undefined;
 for (const check of checks.filter(({ name }) => !quick || !slow.has(name))) {
@@ -34,7 +40,8 @@ for (const check of checks.filter(({ name }) => !quick || !slow.has(name))) {
   const [program = '', ...argv] = check.command;
   // Programs of npm packages find Node 24 first, whatever the system has.
   const path = `${join(node, '..')}:${process.env['PATH'] ?? ''}`;
-  const { status } = spawnSync(program, argv, { cwd: top, stdio: 'inherit', env: { ...process.env, PATH: path } });
+  const env = { ...process.env, ...check.environment, PATH: path };
+  const { status } = spawnSync(program, argv, { cwd: top, stdio: 'inherit', env });
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   console.log(`— ${check.name}: ${status === 0 ? 'passed' : 'FAILED'} in ${seconds} s`);
   if (status !== 0) {

@@ -9,6 +9,7 @@
 //   └─────────────┘
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { invariant } from '@labwright/core/errors/error';
 import type { Device, Topology } from '../lab/topology.ts';
 
 const run = promisify(execFile);
@@ -32,7 +33,10 @@ async function addDevice(device: Device, prefixLength: number): Promise<void> {
   await inside('link', 'set', 'lo', 'up');
   const holder = device.bridge ?? 'eth0';
   if (device.bridge !== undefined) {
-    await inside('link', 'add', device.bridge, 'type', 'bridge', 'forward_delay', '0');
+    // As a Proxmox host has it: the address of its card. Else it would take the lowest of its ports, a guest's that comes or goes,
+    // and whoever talks to the host would send to the former one for a minute.
+    const mac = await readMac(name, 'eth0');
+    await inside('link', 'add', device.bridge, 'address', mac, 'type', 'bridge', 'forward_delay', '0');
     await inside('link', 'set', 'eth0', 'master', device.bridge);
     await inside('link', 'set', device.bridge, 'up');
   }
@@ -40,6 +44,13 @@ async function addDevice(device: Device, prefixLength: number): Promise<void> {
   for (const address of [device.address, ...device.moreAddresses])
     await inside('addr', 'add', `${address}/${prefixLength}`, 'dev', holder);
   if (device.gateway !== undefined) await inside('route', 'add', 'default', 'via', device.gateway);
+}
+
+async function readMac(namespace: string, interfaceName: string): Promise<string> {
+  const { stdout } = await run('ip', ['-n', namespace, '-json', 'link', 'show', interfaceName]);
+  const [link] = JSON.parse(stdout) as readonly { readonly address: string }[];
+  invariant(link !== undefined, `${namespace} has ${interfaceName}`);
+  return link.address;
 }
 
 async function ip(...argv: string[]): Promise<void> {

@@ -27,7 +27,7 @@ const combinations = (['isc', 'kea'] as const).flatMap((backEnd, row) =>
   (['serve', 'proxy', 'router'] as const).map((mode, column) => ({
     backEnd,
     mode,
-    // `npm run acceptance dhcp-modes pairwise`: every pair of back end, mode and firmware is in these six.
+    // In `npm test` one of the two: every pair of back end, mode and firmware is in these six.
     firmwares: process.env['LABWRIGHT_PAIRWISE'] === '1' ? [(row + column) % 2 === 0 ? bios : uefi] : boots,
   })),
 );

@@ -1,6 +1,7 @@
 // A small LAN for network tests: a bridge in the testbed's own namespace, and peers in namespaces of their own that run
 // Debian's programs from a root tree. Only inside tools/in-testbed, whose end removes all of it.
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -41,7 +42,11 @@ function insideTestbed(): boolean {
 /** A bridge that carries the address ("10.1.0.9/22"): what a server under test in this process binds to. */
 export async function makeLan(bridge: string, address: string): Promise<Lan> {
   if (!insideTestbed()) throw new Error('network tests run inside tools/in-testbed');
-  await ip('link', 'add', bridge, 'type', 'bridge', 'forward_delay', '0');
+  const digest = createHash('sha256').update(bridge).digest('hex').slice(0, 6);
+  // Without an address of its own it takes the lowest of its ports: a machine's that comes or goes, and whoever talks to this
+  // process sends to the former one for a minute.
+  const mac = `02:4c:57:${digest.match(/../g)?.join(':') ?? ''}`;
+  await ip('link', 'add', bridge, 'address', mac, 'type', 'bridge', 'forward_delay', '0');
   await ip('addr', 'add', address, 'dev', bridge);
   await ip('link', 'set', bridge, 'up');
   return { bridge, addPeer: (name, mac, peerAddress) => addPeer(bridge, name, mac, peerAddress) };
