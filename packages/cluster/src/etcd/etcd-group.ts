@@ -119,7 +119,13 @@ async function removeOnce(group: EtcdGroup, name: string, limits: CallLimits): P
   assertAllowed(name, judgeChange(facts.members, { kind: 'remove', member: member.id }));
   await moveLeadershipFrom(facts, member.id, limits);
   const peer = anotherPeer(facts, member.id);
-  await removeMember(peer, member.id, limits);
+  try {
+    await removeMember(peer, member.id, limits);
+  } catch (error) {
+    // Somebody else took it out meanwhile.
+    if (!(error instanceof LabwrightError && error.code === 'LW6032' && /member not found/.test(error.why ?? '')))
+      throw error;
+  }
   await checkDecides(peer, limits);
   return 'removed';
 }

@@ -10,7 +10,7 @@ import {
   patchesFolder,
   type KubeadmMachine,
 } from '../kubeadm/kubeadm-config.ts';
-import { makeStaticPodPatches } from '../kubeadm/static-pod-patches.ts';
+import { hasPatches, makeStaticPodPatches } from '../kubeadm/static-pod-patches.ts';
 import { makeControlPlaneFiles, makeKubeletFiles, type PushedFile } from '../pki/control-plane-files.ts';
 import { formatKubeconfig } from '../pki/kubeconfig.ts';
 import type { ClusterPki } from '../pki/pki.ts';
@@ -131,8 +131,9 @@ function endpointServer({ endpoint }: ClusterBlueprint): string {
 }
 
 /** From 1.22 on the configuration names the folder. */
-function patches({ version, slow }: ClusterBlueprint, { role }: MachineBlueprint): readonly string[] {
-  const isOption = slow && role === 'control-plane' && minorOf(version) < 22;
+function patches(cluster: ClusterBlueprint, { role }: MachineBlueprint): readonly string[] {
+  const { version } = cluster;
+  const isOption = hasPatches(cluster) && role === 'control-plane' && minorOf(version) < 22;
   return isOption ? [`${patchesOption(version)}=${patchesFolder}`] : [];
 }
 

@@ -15,6 +15,14 @@ export function patchesOption(version: KubernetesVersion): '--experimental-patch
   return minorOf(version) >= 22 ? '--patches' : '--experimental-patches';
 }
 
+/**
+ * etcd of 1.20 and 1.21 asks for disk space before the kubelet of a machine that joins knows of any, and a static pod that was
+ * refused once is never tried again: etcd then waits for its second member for good (kubernetes/kubernetes#99305, #102673).
+ */
+export function claimsDiskForEtcd(version: KubernetesVersion): boolean {
+  return [20, 21].includes(minorOf(version));
+}
+
 /** A URL since 1.24; before that a path. */
 export function criSocketOf(version: KubernetesVersion): string {
   const path = '/run/containerd/containerd.sock';

@@ -58,3 +58,14 @@ test('hardware keeps the defaults of every time limit', () => {
   expect(text).not.toMatch(/leader-elect|heartbeat|grace|timeout/i);
   expect(makeStaticPodPatches(makeLab('1.35.4', false).cluster)).toEqual([]);
 });
+
+test('etcd of 1.20 and 1.21 asks for no disk space, on hardware too', () => {
+  const patchesOf = (version: string) =>
+    makeStaticPodPatches(makeLab(version, false).cluster).map((file) => ('content' in file ? file.content : file.path));
+  const claim =
+    'spec:\n  containers:\n    - name: etcd\n      resources:\n        requests:\n          ephemeral-storage: null\n';
+  expect(patchesOf('1.19.16')).toEqual([]);
+  expect(patchesOf('1.20.2')).toEqual([claim]);
+  expect(patchesOf('1.21.14')).toEqual([claim]);
+  expect(patchesOf('1.22.0')).toEqual([]);
+});

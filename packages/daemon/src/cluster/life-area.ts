@@ -15,6 +15,7 @@ import { fetchCertificates, type CertificateExpiry } from '@labwright/cluster/fo
 import { findJoinObstacles } from '@labwright/cluster/formation/join-version';
 import { makeRenewalExecutor, planRenewals } from '@labwright/cluster/life/certificate-renewal';
 import { planDepartures, type Departures } from '@labwright/cluster/life/departure';
+import { hasPatches } from '@labwright/cluster/kubeadm/static-pod-patches';
 import { makeNodeExecutors } from '@labwright/cluster/life/node-executors';
 import type { ClusterPki } from '@labwright/cluster/pki/pki';
 import type { PkiPlace } from '@labwright/cluster/pki/pki-vault';
@@ -105,7 +106,7 @@ export function makeLifeArea(options: LifeAreaOptions): LifeArea {
   return {
     executors: new Map<string, Executor>([
       ...makeNodeExecutors(shared),
-      ...makeUpgradeExecutors({ ...shared, prepareRelease: options.prepareRelease, hasPatches: cluster.slow }),
+      ...makeUpgradeExecutors({ ...shared, prepareRelease: options.prepareRelease, hasPatches: hasPatches(cluster) }),
       [
         'cluster.snapshot',
         makeSnapshotExecutor({

@@ -9,7 +9,6 @@
 //   └─────────────┘
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { invariant } from '@labwright/core/errors/error';
 import type { Device, Topology } from '../lab/topology.ts';
 
 const run = promisify(execFile);
@@ -49,7 +48,7 @@ async function addDevice(device: Device, prefixLength: number): Promise<void> {
 async function readMac(namespace: string, interfaceName: string): Promise<string> {
   const { stdout } = await run('ip', ['-n', namespace, '-json', 'link', 'show', interfaceName]);
   const [link] = JSON.parse(stdout) as readonly { readonly address: string }[];
-  invariant(link !== undefined, `${namespace} has ${interfaceName}`);
+  if (link === undefined) throw new Error(`${namespace} has no ${interfaceName}`);
   return link.address;
 }
 

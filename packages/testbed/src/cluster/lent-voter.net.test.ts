@@ -1,6 +1,6 @@
 // A control plane whose member of etcd was added and never started, on a real etcd: nothing is decided until the member was lent a
 // moment of life on its machine and taken out. Of the machine, systemd and containerd are played.
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { ipv4 } from '@labwright/core/addresses/ipv4';
 import { labId } from '@labwright/core/addresses/names';
 import { LabwrightError } from '@labwright/core/errors/error';
@@ -100,8 +100,15 @@ esac`;
     expect(await takePendingVoterOut(options, pki, context)).toBe(false);
     expect(await fetchMembers(first(), limits)).toHaveLength(2);
 
-    await rm(manifests, { recursive: true });
+    // That was two minutes ago, and the run of kubeadm that told it has ended badly.
+    const marks = '/var/lib/labwright/cluster';
+    await mkdir(marks, { recursive: true });
+    await writeFile(`${marks}/begun`, '');
+    expect(await takePendingVoterOut(options, pki, context)).toBe(false);
+    const before = Date.now() / 1000 - 200;
+    await utimes(`${manifests}/etcd.yaml`, before, before);
     expect(await takePendingVoterOut(options, pki, context)).toBe(true);
+    expect(await machine.told()).toBe('stop kubelet.service\n');
     expect(words).toContain('etcd: node102 starts its member of etcd for a moment');
     expect(await fetchMembers(first(), limits)).toHaveLength(1);
     await checkDecides(first(), limits);

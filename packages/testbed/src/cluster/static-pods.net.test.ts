@@ -48,7 +48,7 @@ describe.skipIf(found.kind === 'missing')('static pods', () => {
       const token = new Secret('abcdef.0123456789abcdef');
       const lab = { lab: labId('home'), cluster, controlPlanes: [machine] };
       await writeFile(config, formatInitConfig(lab, machine, token));
-      const patches = slow ? ['--experimental-patches', '/etc/kubernetes/patches'] : [];
+      const patches = ['--experimental-patches', '/etc/kubernetes/patches'];
       const { kubeadm } = found.programs.kubernetes;
       await run(kubeadm, ['init', 'phase', 'control-plane', 'all', '--config', config, ...patches]);
       await run(kubeadm, ['init', 'phase', 'etcd', 'local', '--config', config, ...patches]);
@@ -58,6 +58,12 @@ describe.skipIf(found.kind === 'missing')('static pods', () => {
       await run('umount', ['/etc']);
     }
   };
+
+  test.each([true, false])('etcd asks for what a kubelet knows of from its first moment on, slow: %s', async (slow) => {
+    const pods = await writeStaticPods(slow);
+    expect(pods).toContain('memory: 100Mi');
+    expect(pods).not.toContain('ephemeral-storage');
+  });
 
   test('on a slow host: our patience, and our addresses', async () => {
     const pods = await writeStaticPods(true);

@@ -1,5 +1,11 @@
-# Whether the machine starts its member by itself: kubeadm is at it, or the kubelet has been told to.
-if systemctl is-active --quiet labwright-kubeadm.service || [ -e /etc/kubernetes/manifests/etcd.yaml ]; then
+# Whether the machine starts its member by itself: kubeadm is at it, or the kubelet was told to and may need a little longer. What a
+# run of kubeadm that ended badly left there and does not run by then is undone anyway.
+manifest=/etc/kubernetes/manifests/etcd.yaml
+if systemctl is-active --quiet labwright-kubeadm.service; then
+  echo 'labwright: busy'
+  exit 0
+fi
+if [ -e "$manifest" ] && { [ ! -e /var/lib/labwright/cluster/begun ] || [ -n "$(find "$manifest" -mmin -2)" ]; }; then
   echo 'labwright: busy'
   exit 0
 fi

@@ -5,6 +5,11 @@ data=/var/lib/labwright/voter
 
 unmount_image() { ctr --namespace k8s.io images unmount --rm "$root" > /dev/null 2>&1 || :; }
 
+# It has no member's place any more; the next run of kubeadm begins by undoing the rest.
+if [ -e /etc/kubernetes/manifests/etcd.yaml ]; then
+  systemctl stop kubelet.service || exit
+  rm -f /etc/kubernetes/manifests/etcd.yaml
+fi
 # Of a try that was killed. Its data is what the member goes on from.
 unmount_image
 image=$(ctr --namespace k8s.io images list --quiet | grep '/etcd:' | head -n 1)

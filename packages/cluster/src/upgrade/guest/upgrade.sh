@@ -30,6 +30,8 @@ CRICTL
 fi
 
 install_binary kubeadm || exit
+# A cluster of a version that needed no patches has no folder of them, and kubeadm wants to see one.
+[ -z "$options" ] || mkdir -p "${options##* }"
 if [ "$role" = first ]; then
   say "kubeadm upgrade apply v$version"
   # Its own test Job proves less than the checks that were made before, and needs an image that does more than wait.
