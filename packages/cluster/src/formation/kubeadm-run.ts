@@ -55,8 +55,10 @@ const triesOf: Readonly<Record<KubeadmJob['kind'], number>> = { init: 2, join: 4
 type Failed = Extract<JobOutcome, { readonly kind: 'failed' }>;
 
 const silences = [
-  // How Go's client says it, and etcd through the API server.
-  /deadline exceeded|Client\.Timeout|i\/o timeout|unexpected EOF|connection re(?:fused|set)|TLS handshake timeout/,
+  // How Go's client says it.
+  /deadline exceeded|Client\.Timeout|i\/o timeout|unexpected EOF|connection re(?:fused|set)|TLS handshake timeout|client connection lost/,
+  // How an API server says it, and etcd behind it.
+  /request did not complete|unable to return a response|etcdserver: (?:request timed out|leader changed)/,
   // etcd took the member in and did not say so in time (guest/kubeadm.sh); of three or more, it is there at the next try.
   /not enough started members|Peer URLs already exists/,
 ];
