@@ -161,7 +161,7 @@ function encodeReply(reply: DhcpMessage, request: DhcpMessage): Uint8Array {
 
 async function receiveFromOwnInterface(options: DhcpServerOptions, signal: AbortSignal): Promise<void> {
   const { world, ports, log } = options;
-  const name = interfaceOf(world.network.address);
+  const name = await interfaceOf(world.network.address);
   if (name === undefined || name === 'lo') return;
   const problem = await bindToDevice({ address: anyAddress, port: ports.server }, name, signal);
   if (problem === undefined) return;
@@ -194,7 +194,7 @@ async function openListening(
     if (at.fd === undefined) await assertPortFree({ ...place, protocol: 'udp' });
     const port = await UdpPort.open(place, log);
     opened.push(port);
-    const name = interfaceOf(world.network.address);
+    const name = await interfaceOf(world.network.address);
     if (at.fd === undefined && name !== undefined && name !== 'lo') await bindToDevice(place, name, signal);
     port.onDatagram((bytes) => {
       try {

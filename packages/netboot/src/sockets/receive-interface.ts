@@ -6,12 +6,32 @@
 //     always has perl-base (Essential). Since Linux 5.7 it needs no privilege.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
+import { type Ipv4, ipv4ToNumber } from '@labwright/core/addresses/ipv4';
 import { findSocketFd, findSockets } from './port-holder.ts';
 
-/** The interface that carries the address. */
-export function interfaceOf(address: string): string | undefined {
-  return Object.entries(networkInterfaces()).find(([, rows]) => rows?.some((row) => row.address === address))?.[0];
+/** The interface that carries the address, also while nothing is plugged into it. */
+export async function interfaceOf(address: Ipv4): Promise<string | undefined> {
+  const named = Object.entries(networkInterfaces()).find(([, rows]) => rows?.some((row) => row.address === address));
+  // Node tells of interfaces that have a carrier only.
+  return named?.[0] ?? findInterface(await readFile('/proc/net/route', 'utf8'), address);
+}
+
+/**
+ * The interface whose own network has the address, by the kernel's table of routes (proc_pid_net(5), hexadecimal in the order of
+ * the machine's bytes, which is little-endian on amd64 and arm64).
+ */
+export function findInterface(table: string, address: Ipv4): string | undefined {
+  const number = (text = ''): number => Buffer.from(text, 'hex').readUInt32LE();
+  return table
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim().split(/\s+/))
+    .filter((row) => row.length >= 8 && number(row[2]) === 0 && number(row[7]) !== 0)
+    .map((row) => ({ name: row[0], network: number(row[1]), mask: number(row[7]) }))
+    .toSorted((one, other) => other.mask - one.mask)
+    .find(({ network, mask }) => (ipv4ToNumber(address) & mask) >>> 0 === network)?.name;
 }
 
 /** Whether a broadcast can reach this machine by another way than the interface. */
