@@ -15,7 +15,7 @@ import { controlPlanesOf } from './kubeadm-jobs.ts';
 
 /**
  * Starts the member for a moment on its own machine and takes it out. Says whether it did: a machine that is about to start
- * its member by itself is left alone. Throws LW6036 when the machine cannot.
+ * its member by itself is left alone. Throws LW6036 when the machine cannot, LW6033 when another member is away, too.
  */
 export async function takePendingVoterOut(
   options: FormationOptions,
@@ -23,6 +23,7 @@ export async function takePendingVoterOut(
   context: StepContext,
 ): Promise<boolean> {
   const { signal } = context;
+  const { clock } = options;
   const group = await options.openEtcd(pki);
   const pending = await findPendingVoter(group, { signal, timeoutMs: limits.etcdMs });
   const { machines, spares = [] } = options.blueprint;
@@ -34,17 +35,24 @@ export async function takePendingVoterOut(
   const over = new AbortController();
   const job = await describeJob(options, pki, machine, { ...pending, clientPort: place.port });
   const lending = followJob(options.openShell(machine.name), job, {
-    clock: options.clock,
+    clock,
     signal,
     progress: (words) => context.progress(`etcd: ${machine.name} ${words}`),
     patienceMs: limits.silenceMs,
     timeoutMs: limits.lentMs,
   });
   const removal = removeOnceItRuns(options, group, pending, lending, AbortSignal.any([signal, over.signal]));
-  // Awaited below, where the member ran.
-  removal.catch(() => undefined);
+  // Each is awaited below, unless the other one failed first.
+  for (const each of [lending, removal]) each.catch(() => undefined);
   try {
-    const end = await lending;
+    // Where the rule forbids the removal, that is what is told, and not minutes later: the member runs on until its time is up.
+    // One that was killed makes the removal fail as well, and has ended by then.
+    const failing = removal.then(
+      async () => await lending,
+      async () => await clock.sleep(limits.rangeMs, over.signal),
+    );
+    const end = await Promise.race([lending, failing]);
+    if (end === undefined) return await removal;
     if (end.word === 'busy') return false;
     if (end.exitCode !== 0) throw notLent(machine, end);
     return await removal;

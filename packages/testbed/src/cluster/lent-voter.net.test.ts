@@ -147,4 +147,23 @@ esac`;
     expect(await fetchMembers(first(), limits)).toHaveLength(1);
     await checkDecides(first(), limits);
   });
+
+  test('stays where another member is away, too: the rule says so, and not the end of its time', slow, async () => {
+    etcd.forget('node102');
+    await etcd.prepare('node103');
+    await addMember(first(), { peerUrl: etcd.peerUrl('node103'), as: 'voter' }, limits);
+    await etcd.start('node103');
+    await etcd.prepare('node102');
+    const request = { peerUrl: etcd.peerUrl('node102'), as: 'voter' } as const;
+    // etcd counts the other one when it has known it for some seconds.
+    await expect
+      .poll(async () => await addMember(first(), request, limits).then(() => 'added', String), { timeout: 30_000 })
+      .toBe('added');
+    await etcd.kill('node103');
+    await expect(takePendingVoterOut(options, pki, context)).rejects.toMatchObject({
+      code: 'LW6033',
+      why: expect.stringContaining('after it etcd would have 2 voters of which 1'),
+    });
+    await machine.killUnit();
+  });
 });
