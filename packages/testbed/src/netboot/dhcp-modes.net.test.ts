@@ -42,11 +42,14 @@ async function run(peer: Peer, ...command: string[]): Promise<string> {
 async function askAsFirmware(machine: BootMachine): Promise<string> {
   const architecture = machine.firmware === 'uefi' ? 7 : 0;
   const pxe = ['-V', `PXEClient:Arch:0000${architecture}:UNDI:003000`, '-x', `0x5d:000${architecture}`];
-  const asking = ['udhcpc', '-i', 'eth0', '-n', '-q', '-f', '-t', '10', '-T', '2', '-s', boot.leasePrinter];
+  const asking = ['udhcpc', '-i', 'eth0', '-n', '-q', '-f', '-t', '10', '-T', '1', '-s', boot.leasePrinter];
   let told = '';
-  // Firmware asks anew as well: of two servers that were just started, one may hear the first round alone.
-  for (let round = 0; round < 4 && !told.includes('ip='); round += 1)
-    told = await run(peerOf(machine), ...asking, '-O', 'bootfile', ...pxe);
+  // Firmware takes the lease of one server and the boot file of another (PXE 2.1 §2.2.3); udhcpc takes the first offer, and gets
+  // nothing where that is the one without a lease. Then the address is asked for alone, as the machine's system does.
+  for (let round = 0; round < 4 && !told.includes('ip='); round += 1) {
+    const asSystem = boot.network.mode === 'proxy' && round % 2 === 1;
+    told = await run(peerOf(machine), ...asking, ...(asSystem ? [] : ['-O', 'bootfile', ...pxe]));
+  }
   const lines = told.split('\n').filter((line) => /^(ip|siaddr|boot_?file|serverid|udhcpc: no )/.test(line));
   return `${lines.join('\n')}\n`;
 }
