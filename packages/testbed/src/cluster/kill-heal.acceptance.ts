@@ -89,9 +89,9 @@ try {
       ...steps.map(({ title }) => `up would ${title}`),
     ];
     report(`a count lowered, cut off after event ${count}: ${cutAt ?? 'not at all, it was done'}`, left);
-    if (cutAt === undefined) break;
     const back = await up(cluster, file);
     report(`and raised again: ${back.result?.outcome ?? 'cut off'}`, await findWrongs(3));
+    if (cutAt === undefined) break;
   }
 
   await cutEverywhere('a host that is off', async (cutOff) => {
