@@ -109,6 +109,7 @@ function countArguments(code: string): number {
 /** Words and functions of PHP itself. */
 const phpOwn: ReadonlySet<string> = new Set([
   ...['array', 'catch', 'elseif', 'for', 'foreach', 'function', 'if', 'isset', 'require_once', 'unset', 'use', 'while'],
+  ...['array_chunk', 'ctype_digit', 'stream_set_timeout'],
   ...['array_diff', 'array_diff_key', 'array_filter', 'array_flip', 'array_intersect', 'array_key_exists'],
   ...['array_keys', 'array_merge', 'array_shift', 'array_slice', 'array_unique', 'array_values', 'base64_decode'],
   ...['base64_encode', 'basename', 'count', 'empty', 'end', 'explode', 'fclose', 'file_get_contents'],

@@ -85,7 +85,7 @@ const reads: readonly PfsenseCheck[] = [
       const values = { functions: [...pfsenseFunctions, ...configReaders], programs: pfsensePrograms };
       const answer = await connection.execute('probe', values, probeAnswer, signal);
       if (answer.kind === 'failed') return { kind: 'refusal', status: 'failed', message: answer.message };
-      const { functions, backups, ...rest } = answer;
+      const { functions, backups, balancer, ...rest } = answer;
       const readers = configReaders.map(({ name }) => functions[name]);
       const others = Object.entries(functions).filter(([name]) =>
         configReaders.every((reader) => reader.name !== name),
@@ -96,6 +96,7 @@ const reads: readonly PfsenseCheck[] = [
         'reading anew': readers.includes('as used') ? 'as used' : readers.join(', '),
         // A router that was never changed has none.
         ...(backups === 'none' ? {} : { backups: `${backups}?` }),
+        ...(balancer === 'none' ? {} : { balancer: `${balancer}?` }),
       });
     },
   },

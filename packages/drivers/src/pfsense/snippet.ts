@@ -105,6 +105,8 @@ export const probeAnswer = z.discriminatedUnion('kind', [
     programs: z.record(z.string(), z.string()),
     backups: z.string(),
     resolver: z.string(),
+    /** "none" where it does not run. */
+    balancer: z.string(),
   }),
   failed,
 ]);

@@ -7,7 +7,7 @@ import type { EndProblem, NetworkEnd, NetworkState } from '../controller/network
 import type { RouterDesire } from './desired-router.ts';
 import { exposedPrefix } from './entry-names.ts';
 import type { ManagedRouter } from './managed-router.ts';
-import { serverMoves } from './server-moves.ts';
+import { serverMoves, serverStates } from './server-moves.ts';
 
 /**
  * `put` ends when names are live, or at once with the forwarder, which takes them from the configuration alone: the next state
@@ -19,6 +19,8 @@ export class RouterEnd implements NetworkEnd {
   readonly #router: ManagedRouter;
   readonly #log: Log;
   #last: NetworkState | undefined;
+  /** HAProxy has heard of the servers of the last state, as far as is known. */
+  #isTold = false;
 
   constructor(router: ManagedRouter, log: Log) {
     this.name = `pfSense ${router.name}`;
@@ -28,12 +30,14 @@ export class RouterEnd implements NetworkEnd {
 
   async put(state: NetworkState, signal: AbortSignal): Promise<readonly EndProblem[]> {
     const before = this.#last;
+    // The same once more is a look whether all is in step.
+    if (state === before) this.#isTold = false;
     this.#last = state;
     this.#router.wantExposures(state);
-    const isIdle = this.#router.setup?.balancer !== 'on';
-    const moves = before === undefined || isIdle ? [] : serverMoves(this.#router.terms.owner, before, state);
-    if (moves.length > 0) await this.#move(moves, signal);
+    const isKnown = this.#router.setup !== undefined;
+    await this.#tellServers(before, state, signal);
     await this.#router.settle('live', { signal });
+    if (!isKnown) await this.#tellServers(before, state, signal);
     return endProblems(this.#router.desire, this.#router.standing, this.name);
   }
 
@@ -50,9 +54,16 @@ export class RouterEnd implements NetworkEnd {
   }
 
   /** It only hurries what the configuration does as well. */
-  async #move(moves: ReturnType<typeof serverMoves>, signal: AbortSignal): Promise<void> {
+  async #tellServers(before: NetworkState | undefined, state: NetworkState, signal: AbortSignal): Promise<void> {
+    const isOn = this.#router.setup?.balancer === 'on';
+    const { owner } = this.#router.terms;
+    const moves = before === undefined ? [] : serverMoves(owner, before, state);
+    const commands = this.#isTold ? moves : [...serverStates(owner, state), ...moves];
+    this.#isTold = false;
+    if (!isOn) return;
     try {
-      await this.#router.moveServers(moves, signal);
+      if (commands.length > 0) await this.#router.moveServers(commands, signal);
+      this.#isTold = true;
     } catch (error) {
       signal.throwIfAborted();
       this.#log.warn('HAProxy hears of servers with the configuration only', { why: asLabwrightError(error).message });

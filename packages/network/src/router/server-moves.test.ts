@@ -12,7 +12,7 @@ import { decideExposures } from '../exposures/decide-exposures.ts';
 import { ownerOf } from './entry-names.ts';
 import { exposureEntries } from './exposure-entries.ts';
 import { formatEntries, makeBlueprint, makeSetup } from './sample-router.test-data.ts';
-import { serverMoves } from './server-moves.ts';
+import { serverMoves, serverStates } from './server-moves.ts';
 
 const owner = ownerOf(makeBlueprint().lab);
 const at = { annotations: { 'labwright.dev/address': '10.1.3.101' } };
@@ -79,4 +79,13 @@ test('nothing is told of what did not change, or of back ends that come or go', 
   expect(serverMoves(owner, both, both)).toEqual([]);
   expect(serverMoves(owner, nothing, both)).toEqual([]);
   expect(serverMoves(owner, both, nothing)).toEqual([]);
+});
+
+test('who does not know what was told tells all of it, but of back ends that nobody serves', () => {
+  const told = (state: typeof both) => serverStates(owner, state).map(({ server, state: to }) => `${server} ${to}`);
+  expect(told(both)).toEqual(['node101 ready', 'node102 ready', 'node101 ready', 'node102 ready']);
+  expect(told(cordoned)).toEqual(['node102 ready', 'node101 maint', 'node102 ready', 'node101 maint']);
+  const nowhere = makeService('web', { ...at, spec: { externalTrafficPolicy: 'Local' } });
+  const facts = makeFacts({ nodes: [makeNode('node101')], services: [nowhere], slices: [makeSlice('web', [])] });
+  expect(told(networkState(decideExposures(facts, makeSettings())))).toEqual([]);
 });

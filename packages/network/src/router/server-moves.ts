@@ -32,14 +32,38 @@ export function serverMoves(owner: Owner, before: NetworkState, after: NetworkSt
   });
 }
 
-function backEndsOf(owner: Owner, { balancers }: NetworkState): ReadonlyMap<string, ReadonlySet<string>> {
-  const found = new Map<string, ReadonlySet<string>>();
-  const put = (name: string, backends: readonly Backend[]): void => {
-    found.set(name, new Set(backends.map(({ node }) => node)));
-  };
-  for (const balancer of balancers) {
-    if (balancer.kind === 'tcp') put(tcpBackEndName(owner, balancer), balancer.backends);
-    else for (const route of balancer.routes) put(httpBackEndName(owner, balancer, route), route.backends);
-  }
-  return found;
+/**
+ * All of it, for when it is not known what HAProxy was told: who told it may have ended before it was written, and a person's
+ * "Apply" on the router makes it forget. What is so already changes nothing there. Back ends without a server are left alone as
+ * above.
+ */
+export function serverStates(owner: Owner, state: NetworkState): readonly ServerCommand[] {
+  return [...placesOf(owner, state)].flatMap(([backEnd, { backends, standby }]): readonly ServerCommand[] =>
+    backends.length === 0
+      ? []
+      : [
+          ...backends.map(({ node }): ServerCommand => ({ backEnd, server: node, state: 'ready' })),
+          ...standby.map(({ node }): ServerCommand => ({ backEnd, server: node, state: 'maint' })),
+        ],
+  );
+}
+
+function backEndsOf(owner: Owner, state: NetworkState): ReadonlyMap<string, ReadonlySet<string>> {
+  const places = [...placesOf(owner, state)];
+  return new Map(places.map(([name, { backends }]) => [name, new Set(backends.map(({ node }) => node))]));
+}
+
+interface Servers {
+  readonly backends: readonly Backend[];
+  readonly standby: readonly Backend[];
+}
+
+function placesOf(owner: Owner, { balancers }: NetworkState): ReadonlyMap<string, Servers> {
+  return new Map(
+    balancers.flatMap((balancer): readonly (readonly [string, Servers])[] =>
+      balancer.kind === 'tcp'
+        ? [[tcpBackEndName(owner, balancer), balancer]]
+        : balancer.routes.map((route) => [httpBackEndName(owner, balancer, route), route]),
+    ),
+  );
 }

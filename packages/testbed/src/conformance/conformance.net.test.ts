@@ -10,7 +10,6 @@ import { type Check, type CheckReport, answerKey, runChecks } from '@labwright/d
 import { emulatedAnswersFile, readEmulatedAnswers } from '@labwright/drivers/conformance/emulated-answers';
 import { type PfsenseSubject, pfsenseChecks } from '@labwright/drivers/conformance/pfsense-checks';
 import { type ProxmoxSubject, proxmoxChecks, removeOwnVm } from '@labwright/drivers/conformance/proxmox-checks';
-import { connectPfsense } from '@labwright/drivers/pfsense/connection';
 import { connectProxmox } from '@labwright/drivers/proxmox/connection';
 import {
   fixtureSecret,
@@ -20,6 +19,7 @@ import {
 } from '@labwright/rehearsal/proxmox/cluster-fixture';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { makeLan } from '../network/lan.ts';
+import { connectRouter } from '../pfsense/router-connection.ts';
 import { addRouterPeer, type RouterPeer } from '../pfsense/router-peer.ts';
 
 const routerAddress = '10.77.48.1';
@@ -55,14 +55,7 @@ beforeAll(async () => {
     hosts: [{ host: 'owner', domain: 'home.arpa', ip: '10.77.48.9' }],
   });
   stack.defer(() => router.stop());
-  const toRouter = connectPfsense({
-    router: { name: 'router', address: routerAddress, port: 443 },
-    user: router.login.user,
-    password: new Secret(router.login.password),
-    pins: { get: () => Promise.resolve(undefined), set: () => Promise.resolve() },
-    expect: 'rehearsal',
-    log: silentLog,
-  });
+  const toRouter = connectRouter(router);
   stack.defer(() => toRouter.close());
   pfsense = { connection: toRouter, lab };
 }, 120_000);

@@ -1,18 +1,16 @@
 // An emulated pfSense beside our network boot, and the product's own driver that writes what its DHCP and DNS should say of the
 // machines.
 import { hostName, labId } from '@labwright/core/addresses/names';
-import { Secret } from '@labwright/core/ports/secret';
-import { silentLog } from '@labwright/core/ports/log';
 import { systemClock } from '@labwright/core/ports/system';
 import { leasesOf, places } from '@labwright/drivers/pfsense/config/place';
 import { parseXml } from '@labwright/drivers/pfsense/config/xml-tree';
-import { connectPfsense } from '@labwright/drivers/pfsense/connection';
 import { leaseEntry, type DhcpBackEnd } from '@labwright/drivers/pfsense/entries/lease-entry';
 import { hostEntries } from '@labwright/drivers/pfsense/entries/name-entry';
 import { planRouter, type DesiredRouter } from '@labwright/drivers/pfsense/keeper/desired';
 import { RouterKeeper } from '@labwright/drivers/pfsense/keeper/router-keeper';
 import type { BootMode } from '@labwright/netboot/boot-network';
 import { networkBootOf } from '@labwright/network/router/network-boot';
+import { connectRouter } from '../pfsense/router-connection.ts';
 import { addRouterPeer, type RouterPeer } from '../pfsense/router-peer.ts';
 import { waitFor } from '../rehearsal/running-topology.ts';
 import type { BootLan } from './boot-lan.ts';
@@ -30,18 +28,7 @@ export async function addRouterDhcp(boot: BootLan): Promise<RouterDhcp> {
     profile: '2.8.0',
     dhcp: { isOn: true, from: address.replace(/\d+$/, '100'), to: address.replace(/\d+$/, '150') },
   });
-  const pins = new Map<string, string>();
-  const connection = connectPfsense({
-    router: { name: 'router', address, port: 443 },
-    user: router.login.user,
-    password: new Secret(router.login.password),
-    pins: {
-      get: async (name) => pins.get(name),
-      set: async (name, fingerprint) => void pins.set(name, fingerprint),
-    },
-    expect: 'rehearsal',
-    log: silentLog,
-  });
+  const connection = connectRouter(router);
   const keeper = new RouterKeeper({
     connection,
     clock: systemClock,

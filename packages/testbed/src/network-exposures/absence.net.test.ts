@@ -4,9 +4,8 @@ import type { Blueprint } from '@labwright/core/blueprint/blueprint';
 import { resolveBlueprint } from '@labwright/core/blueprint/resolve-blueprint';
 import { parseLab } from '@labwright/core/lab/parse-lab';
 import { silentLog } from '@labwright/core/ports/log';
-import { Secret } from '@labwright/core/ports/secret';
 import { systemClock } from '@labwright/core/ports/system';
-import { connectPfsense, type PfsenseConnection } from '@labwright/drivers/pfsense/connection';
+import { type PfsenseConnection } from '@labwright/drivers/pfsense/connection';
 import type { NetworkEnd } from '@labwright/network/controller/network-end';
 import { makeDnsEnd } from '@labwright/network/dns/dns-end';
 import { fixedNames } from '@labwright/network/dns/fixed-names';
@@ -15,6 +14,7 @@ import { routerTerms } from '@labwright/network/router/desired-router';
 import { ManagedRouter } from '@labwright/network/router/managed-router';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeLan, type Peer } from '../network/lan.ts';
+import { connectRouter } from '../pfsense/router-connection.ts';
 import { addRouterPeer, type RouterPeer } from '../pfsense/router-peer.ts';
 import { peersRoot } from '../roots.ts';
 
@@ -65,14 +65,7 @@ beforeAll(async () => {
       { host: 'www', domain: 'example.org', ip: '10.77.52.8' },
     ],
   });
-  connection = connectPfsense({
-    router: { name: 'fw1', address: routerAddress, port: 443 },
-    user: router.login.user,
-    password: new Secret(router.login.password),
-    pins: { get: () => Promise.resolve(undefined), set: () => Promise.resolve() },
-    expect: 'rehearsal',
-    log: silentLog,
-  });
+  connection = connectRouter(router);
   server = await startNameServer({ address: blueprint.netboot.address, port, clock: systemClock, log: silentLog });
   end = makeDnsEnd({
     server,

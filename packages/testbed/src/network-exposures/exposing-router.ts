@@ -1,21 +1,16 @@
 // An emulated pfSense as the end of what a cluster exposes, without the cluster: what its objects would be is given, decided as the
 // controller does it, and put on the router by the keeper.
 import { connect } from 'node:net';
-import { ipv4, type Ipv4Range } from '@labwright/core/addresses/ipv4';
-import { labId } from '@labwright/core/addresses/names';
-import { silentLog } from '@labwright/core/ports/log';
-import { Secret } from '@labwright/core/ports/secret';
-import { systemClock } from '@labwright/core/ports/system';
-import { connectPfsense } from '@labwright/drivers/pfsense/connection';
+import { type Ipv4Range } from '@labwright/core/addresses/ipv4';
 import type { ScheduleLimits } from '@labwright/drivers/pfsense/keeper/write-schedule';
-import { networkState } from '@labwright/network/controller/network-end';
+import type { ServerCommand } from '@labwright/drivers/pfsense/server-commands';
+import { type NetworkState, networkState } from '@labwright/network/controller/network-end';
 import { makeFacts, makeSettings } from '@labwright/network/exposures/cluster.test-data';
 import { decideExposures } from '@labwright/network/exposures/decide-exposures';
 import type { ExposureFacts } from '@labwright/network/exposures/exposure';
-import { ownerOf } from '@labwright/network/router/entry-names';
-import { ManagedRouter } from '@labwright/network/router/managed-router';
 import { RouterEnd } from '@labwright/network/router/router-end';
 import type { Lan } from '../network/lan.ts';
+import { connectRouter, keepRouter, failuresOnly } from '../pfsense/router-connection.ts';
 import { addRouterPeer, type RouterPeer } from '../pfsense/router-peer.ts';
 
 export const quickLimits: ScheduleLimits = { quietMs: 500, longestMs: 2_000, verifyMs: 2_000, writesPerHour: 200 };
@@ -23,6 +18,12 @@ export const quickLimits: ScheduleLimits = { quietMs: 500, longestMs: 2_000, ver
 export interface ExposingRouter {
   /** Ends when the running router was told. */
   put(facts: Partial<ExposureFacts>): Promise<void>;
+  /** The last one once more, as every few minutes. */
+  putAgain(): Promise<void>;
+  /** The running HAProxy is told beside all that. */
+  moveServers(commands: readonly ServerCommand[]): Promise<void>;
+  /** A person's "Apply" on the page of HAProxy. */
+  applyByHand(): Promise<void>;
   /** Until the configuration has it too. */
   written(): Promise<void>;
   /** How often the configuration was written. */
@@ -36,11 +37,25 @@ export async function startExposingRouter(lan: Lan, address: string, range: Ipv4
   const router = await addRouterPeer(lan, address);
   let running = startKeeper(router, quickLimits);
   const { signal } = new AbortController();
+  let last: NetworkState | undefined;
+  const put = async (state: NetworkState): Promise<void> => {
+    last = state;
+    const problems = await running.end.put(state, signal);
+    if (problems.length > 0) throw new Error(JSON.stringify(problems));
+  };
   return {
     put: async (facts) => {
-      const state = networkState(decideExposures(makeFacts(facts), makeSettings({ range, takenAddresses: new Map() })));
-      const problems = await running.end.put(state, signal);
-      if (problems.length > 0) throw new Error(JSON.stringify(problems));
+      await put(networkState(decideExposures(makeFacts(facts), makeSettings({ range, takenAddresses: new Map() }))));
+    },
+    putAgain: async () => {
+      if (last !== undefined) await put(last);
+    },
+    moveServers: async (commands) => {
+      await running.managed.moveServers(commands, signal);
+    },
+    applyByHand: async () => {
+      const page = await router.control.openPage();
+      await page.save({ edits: [], apply: ['haproxy'] });
     },
     written: async () => {
       await running.managed.settle('written', { patienceMs: 60_000, signal });
@@ -58,39 +73,14 @@ export async function startExposingRouter(lan: Lan, address: string, range: Ipv4
   };
 }
 
-function startKeeper({ address, login }: RouterPeer, limits: ScheduleLimits) {
-  const connection = connectPfsense({
-    router: { name: 'fw1', address, port: 443 },
-    user: login.user,
-    password: new Secret(login.password),
-    pins: { get: () => Promise.resolve(undefined), set: () => Promise.resolve() },
-    expect: 'rehearsal',
-    log: silentLog,
-  });
-  const managed = new ManagedRouter({
-    connection,
-    terms: {
-      owner: ownerOf(labId('test+rehearsal')),
-      manage: ['dns', 'haproxy'],
-      hasNameServer: false,
-      machineNetwork: ipv4(address),
-    },
-    holder: 'test',
-    clock: systemClock,
-    log: { ...silentLog, warn: console.log, error: console.log },
-    keeper: { limits, lookEveryMs: 1_000 },
-  });
-  const stop = new AbortController();
-  managed.wantLab('none');
-  const kept = managed.run(stop.signal).catch((error: unknown) => {
-    if (!stop.signal.aborted) console.log(error);
-  });
+function startKeeper(router: RouterPeer, limits: ScheduleLimits) {
+  const connection = connectRouter(router);
+  const { managed, stop } = keepRouter(connection, { keeper: { limits, lookEveryMs: 1_000 } });
   return {
     managed,
-    end: new RouterEnd(managed, { ...silentLog, warn: console.log }),
+    end: new RouterEnd(managed, failuresOnly),
     stop: async () => {
-      stop.abort(new Error('the end'));
-      await kept;
+      await stop();
       await connection.close();
     },
   };

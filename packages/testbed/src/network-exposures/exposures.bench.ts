@@ -6,21 +6,19 @@ import { once } from 'node:events';
 import { connect, createServer, type Server } from 'node:net';
 import { promisify } from 'node:util';
 import { ipv4 } from '@labwright/core/addresses/ipv4';
-import { labId } from '@labwright/core/addresses/names';
 import { silentLog } from '@labwright/core/ports/log';
-import { Secret } from '@labwright/core/ports/secret';
 import { systemClock } from '@labwright/core/ports/system';
-import { connectPfsense, type PfsenseConnection } from '@labwright/drivers/pfsense/connection';
+import { type PfsenseConnection } from '@labwright/drivers/pfsense/connection';
 import { exposedServiceKind, statusAddresses } from '@labwright/network/cluster/exposed-kinds';
 import { type ExposureController, startExposureController } from '@labwright/network/controller/exposure-controller';
 import type { ExposureSettings } from '@labwright/network/exposures/exposure';
-import { ownerOf } from '@labwright/network/router/entry-names';
 import { ManagedRouter } from '@labwright/network/router/managed-router';
 import { RouterEnd } from '@labwright/network/router/router-end';
 import { findPrograms } from '../kubernetes/binaries.ts';
 import { type ControlPlane, startControlPlane } from '../kubernetes/control-plane.ts';
 import { fakeNode } from '../kubernetes/fake-node.ts';
 import { makeLan } from '../network/lan.ts';
+import { connectRouter, keepRouter } from '../pfsense/router-connection.ts';
 import { addRouterPeer } from '../pfsense/router-peer.ts';
 import {
   connectionsASecond,
@@ -69,14 +67,7 @@ async function main(): Promise<void> {
     hosts: owned.map((host, index) => ({ host, domain: 'home.arpa', ip: `192.0.2.${index + 1}` })),
   });
   stack.defer(() => router.stop());
-  const connection = connectPfsense({
-    router: { name: 'fw1', address: routerAddress, port: 443 },
-    user: router.login.user,
-    password: new Secret(router.login.password),
-    pins: { get: () => Promise.resolve(undefined), set: () => Promise.resolve() },
-    expect: 'rehearsal',
-    log: silentLog,
-  });
+  const connection = connectRouter(router);
   stack.defer(() => connection.close());
   const plane = await startControlPlane({ programs: found.programs });
   stack.defer(() => plane.stop());
@@ -227,23 +218,7 @@ function makeBench(plane: ControlPlane, connection: PfsenseConnection): Bench {
   return {
     plane,
     async run(work) {
-      const managed = new ManagedRouter({
-        connection,
-        terms: {
-          owner: ownerOf(labId('test+rehearsal')),
-          manage: ['dns', 'haproxy'],
-          hasNameServer: false,
-          machineNetwork: ipv4(routerAddress),
-        },
-        holder: 'bench',
-        clock: systemClock,
-        log: { ...silentLog, warn: console.error, error: console.error },
-      });
-      const stop = new AbortController();
-      managed.wantLab('none');
-      const kept = managed.run(stop.signal).catch((error: unknown) => {
-        if (!stop.signal.aborted) console.error(error);
-      });
+      const { managed, stop } = keepRouter(connection, { holder: 'bench' });
       const controller = startExposureController({
         connection: plane.connection,
         ends: [new RouterEnd(managed, silentLog)],
@@ -257,8 +232,7 @@ function makeBench(plane: ControlPlane, connection: PfsenseConnection): Bench {
         await until('the controller is in step', isInStep);
         return await work(managed, isInStep, controller);
       } finally {
-        stop.abort(new Error('done'));
-        await Promise.all([kept, controller.close()]);
+        await Promise.all([stop(), controller.close()]);
       }
     },
     async put(name, hostname, nodePort, more = {}) {

@@ -5,7 +5,10 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { promisify } from 'node:util';
 import { ipv4 } from '@labwright/core/addresses/ipv4';
+import { labId } from '@labwright/core/addresses/names';
 import { makeNode, makeService, makeSlice } from '@labwright/network/exposures/cluster.test-data';
+import { ownerOf } from '@labwright/network/router/entry-names';
+import { tcpBackEndName } from '@labwright/network/router/exposure-entries';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeLan } from '../network/lan.ts';
 import { askAt, type ExposingRouter, quickLimits, startExposingRouter } from './exposing-router.ts';
@@ -32,21 +35,29 @@ afterAll(async () => {
 /** Node ports are open before the cluster says so, and closed after the router heard that they are to be left. */
 async function holdPods(...places: readonly NodeName[]): Promise<void> {
   for (const place of places) if (!open.has(place)) open.set(place, await openNodePort(place));
+  await putService(places, [80]);
+  for (const [place, server] of open) {
+    if (places.includes(place)) continue;
+    server.close();
+    open.delete(place);
+  }
+}
+
+async function putService(places: readonly NodeName[], ports: readonly number[]): Promise<void> {
   await router.put({
     services: [
       makeService('web', {
-        ports: [{ port: 80, protocol: 'TCP', nodePort }],
+        // The slice is of the port without a name: the other one has no pods.
+        ports: ports.map((port) => ({
+          ...(port === 80 ? {} : { name: `p${port}` }),
+          ...{ port, protocol: 'TCP', nodePort: nodePort - 80 + port },
+        })),
         spec: { externalTrafficPolicy: 'Local' },
       }),
     ],
     slices: [makeSlice('web', places)],
     nodes: Object.entries(addresses).map(([name, address]) => makeNode(name, { address })),
   });
-  for (const [place, server] of open) {
-    if (places.includes(place)) continue;
-    server.close();
-    open.delete(place);
-  }
 }
 
 async function openNodePort(name: NodeName): Promise<Server> {
@@ -105,3 +116,57 @@ test('is served as well when it comes back after none was written', { timeout: 3
   await router.written();
   expect(await ask()).toBe('node101');
 });
+
+test(
+  'what HAProxy was told outlives its reload where the configuration says nothing newer',
+  { timeout: 300_000 },
+  async () => {
+    await holdPods('node101');
+    await router.written();
+    await movePodUnseen();
+    const before = await router.countWrites();
+    await putService(['node101'], [80, 81]);
+    await router.written();
+    expect(await router.countWrites()).toBe(before + 1);
+    expect(await ask()).toBe('node102');
+    // The cluster is told of at last, and the configuration has the last word again.
+    await holdPods('node102');
+    await router.written();
+    await holdPods('node101');
+    await router.written();
+    expect(await ask()).toBe('node101');
+  },
+);
+
+test(
+  'what others made HAProxy forget, or hear, is put right by the look every few minutes',
+  { timeout: 300_000 },
+  async () => {
+    await holdPods('node101');
+    await router.written();
+    await movePodUnseen();
+    await router.putAgain();
+    expect(await ask()).toBe('node101');
+
+    // As at the hourly cap.
+    await router.restart({ ...quickLimits, quietMs: 3_600_000, longestMs: 3_600_000 });
+    await holdPods('node102');
+    expect(await ask()).toBe('node102');
+    await router.applyByHand();
+    expect(await ask()).not.toBe('node102');
+    await router.putAgain();
+    expect(await ask()).toBe('node102');
+  },
+);
+
+/** As in the moment in which a write that does not know of it yet is on its way. */
+async function movePodUnseen(): Promise<void> {
+  const backEnd = tcpBackEndName(ownerOf(labId('test+rehearsal')), { address: ipv4(service), port: 80 });
+  if (!open.has('node102')) open.set('node102', await openNodePort('node102'));
+  await router.moveServers([
+    { backEnd, server: 'node102', state: 'ready' },
+    { backEnd, server: 'node102', state: 'healthy' },
+    { backEnd, server: 'node101', state: 'drain' },
+  ]);
+  expect(await ask()).toBe('node102');
+}

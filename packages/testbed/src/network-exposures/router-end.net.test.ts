@@ -6,15 +6,12 @@ import { Resolver } from 'node:dns/promises';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { promisify } from 'node:util';
 import { ipv4 } from '@labwright/core/addresses/ipv4';
-import { labId } from '@labwright/core/addresses/names';
 import { silentLog } from '@labwright/core/ports/log';
-import { Secret } from '@labwright/core/ports/secret';
 import { systemClock } from '@labwright/core/ports/system';
-import { connectPfsense, type PfsenseConnection } from '@labwright/drivers/pfsense/connection';
+import { type PfsenseConnection } from '@labwright/drivers/pfsense/connection';
 import { exposedServiceKind, statusAddresses } from '@labwright/network/cluster/exposed-kinds';
 import { type ExposureController, startExposureController } from '@labwright/network/controller/exposure-controller';
 import type { ExposureSettings, NodePower } from '@labwright/network/exposures/exposure';
-import { ownerOf } from '@labwright/network/router/entry-names';
 import { ManagedRouter } from '@labwright/network/router/managed-router';
 import { RouterEnd } from '@labwright/network/router/router-end';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -22,6 +19,7 @@ import { findPrograms } from '../kubernetes/binaries.ts';
 import { type ControlPlane, startControlPlane } from '../kubernetes/control-plane.ts';
 import { fakeNode, type FakeNode } from '../kubernetes/fake-node.ts';
 import { makeLan } from '../network/lan.ts';
+import { connectRouter, keepRouter } from '../pfsense/router-connection.ts';
 import { addRouterPeer, type RouterPeer } from '../pfsense/router-peer.ts';
 
 const found = await findPrograms();
@@ -55,7 +53,6 @@ describe.skipIf(found.kind === 'missing')('a Service on the router', { timeout: 
   const servers: Server[] = [];
   const power = new Map<string, NodePower>();
   const resolver = new Resolver({ timeout: 1_000, tries: 1 });
-  const pins = new Map<string, string>();
 
   interface Running {
     readonly managed: ManagedRouter;
@@ -66,23 +63,9 @@ describe.skipIf(found.kind === 'missing')('a Service on the router', { timeout: 
 
   /** `holder`: a new process is a new writer unless it is the same one started again. */
   const start = (holder = 'test'): Running => {
-    const managed = new ManagedRouter({
-      connection,
-      terms: {
-        owner: ownerOf(labId('test+rehearsal')),
-        manage: ['dns', 'haproxy'],
-        hasNameServer: false,
-        machineNetwork: ipv4(routerAddress),
-      },
+    const { managed, stop } = keepRouter(connection, {
       holder,
-      clock: systemClock,
-      log: { ...silentLog, warn: console.log, error: console.log },
       keeper: { limits: { quietMs: 500, longestMs: 2_000, verifyMs: 2_000, writesPerHour: 200 }, lookEveryMs: 1_000 },
-    });
-    const stop = new AbortController();
-    managed.wantLab('none');
-    const kept = managed.run(stop.signal).catch((error: unknown) => {
-      if (!stop.signal.aborted) console.log(error);
     });
     const controller = startExposureController({
       connection: plane.connection,
@@ -96,8 +79,7 @@ describe.skipIf(found.kind === 'missing')('a Service on the router', { timeout: 
       managed,
       controller,
       kill: async () => {
-        stop.abort(new Error('killed'));
-        await Promise.all([kept, controller.close()]);
+        await Promise.all([stop(), controller.close()]);
       },
     };
   };
@@ -110,17 +92,7 @@ describe.skipIf(found.kind === 'missing')('a Service on the router', { timeout: 
       hosts: [{ host: 'taken', domain: 'svc', ip: '10.77.50.9' }],
     });
     resolver.setServers([routerAddress]);
-    connection = connectPfsense({
-      router: { name: 'fw1', address: routerAddress, port: 443 },
-      user: router.login.user,
-      password: new Secret(router.login.password),
-      pins: {
-        get: (name) => Promise.resolve(pins.get(name)),
-        set: (name, fingerprint) => Promise.resolve(void pins.set(name, fingerprint)),
-      },
-      expect: 'rehearsal',
-      log: silentLog,
-    });
+    connection = connectRouter(router);
     plane = await startControlPlane({ programs: found.programs });
     nodes = await Promise.all(
       Object.entries(nodeAddresses).map(async ([name, address]) => await fakeNode(plane.connection, name, { address })),

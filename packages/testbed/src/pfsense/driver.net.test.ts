@@ -1,10 +1,9 @@
 // The product's driver against the emulated pfSense: real PHP runs its snippets, the real resolver answers its names.
 import { Resolver } from 'node:dns/promises';
 import { labId, parseHostName } from '@labwright/core/addresses/names';
-import { Secret } from '@labwright/core/ports/secret';
 import { systemClock } from '@labwright/core/ports/system';
 import { places } from '@labwright/drivers/pfsense/config/place';
-import { connectPfsense, type PfsenseConnection } from '@labwright/drivers/pfsense/connection';
+import { type PfsenseConnection } from '@labwright/drivers/pfsense/connection';
 import { hostEntries } from '@labwright/drivers/pfsense/entries/name-entry';
 import type { DesiredRouter } from '@labwright/drivers/pfsense/keeper/desired';
 import { RouterKeeper } from '@labwright/drivers/pfsense/keeper/router-keeper';
@@ -12,6 +11,7 @@ import { setServers } from '@labwright/drivers/pfsense/server-commands';
 import { probeChanges } from '@labwright/network/router/router-probe';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { makeLan } from '../network/lan.ts';
+import { connectRouter } from './router-connection.ts';
 import { addRouterPeer, type RouterPeer } from './router-peer.ts';
 
 const address = '10.77.47.1';
@@ -33,18 +33,7 @@ beforeAll(async () => {
     hosts: [{ host: 'owner', domain: 'home.arpa', ip: '10.77.47.9' }],
   });
   resolver.setServers([address]);
-  const pins = new Map<string, string>();
-  connection = connectPfsense({
-    router: { name: 'router', address, port: 443 },
-    user: router.login.user,
-    password: new Secret(router.login.password),
-    pins: {
-      get: (name) => Promise.resolve(pins.get(name)),
-      set: (name, fingerprint) => Promise.resolve(void pins.set(name, fingerprint)),
-    },
-    expect: 'rehearsal',
-    log: { debug: silent, info: silent, warn: silent, error: silent },
-  });
+  connection = connectRouter(router);
   keeper = new RouterKeeper({
     connection,
     clock: systemClock,

@@ -18,13 +18,7 @@ try {
 			if (preg_match("~^set server {$lw_server} {$lw_change}\$~D", $lw_command) !== 1) {
 				throw new Exception("\"{$lw_command}\" is no command for a server");
 			}
-			$lw_socket = @stream_socket_client('unix:///tmp/haproxy.socket', $lw_number, $lw_reason, 2);
-			if ($lw_socket === false) {
-				throw new Exception("the socket of HAProxy does not answer: {$lw_reason}");
-			}
-			fwrite($lw_socket, "{$lw_command}\n");
-			$lw_output[] = trim(stream_get_contents($lw_socket));
-			fclose($lw_socket);
+			$lw_output[] = $lw_ask_balancer($lw_command);
 		}
 		$toreturn = $lw_answer(array('kind' => 'done', 'output' => $lw_output));
 	} else {

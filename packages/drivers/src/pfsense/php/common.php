@@ -116,6 +116,19 @@ $lw_plain = function ($messages): string {
 	return trim(preg_replace('/\s+/', ' ', $text));
 };
 
+/* What the running HAProxy answers to one line on its socket. */
+$lw_ask_balancer = function (string $line): string {
+	$socket = @stream_socket_client('unix:///tmp/haproxy.socket', $number, $reason, 2);
+	if ($socket === false) {
+		throw new Exception("the socket of HAProxy does not answer: {$reason}");
+	}
+	stream_set_timeout($socket, 2);
+	fwrite($socket, "{$line}\n");
+	$answer = stream_get_contents($socket);
+	fclose($socket);
+	return trim($answer);
+};
+
 /* Runs a program with lines on its standard input; no shell has a part in it. */
 $lw_run = function (array $command, array $lines): array {
 	$pipes = array();

@@ -2,7 +2,7 @@
 // Looks whether what the snippets use of pfSense is there, and as they take it. Changes nothing; no value of the
 // configuration leaves the router.
 //   arguments  functions: list of {name, file, takes, byReference}; programs: list of paths
-//   answer     kind probed: functions, paths, programs, backups, resolver
+//   answer     kind probed: functions, paths, programs, backups, resolver, balancer
 try {
 	$lw_includes = array('unbound.inc', '/usr/local/pkg/haproxy/haproxy.inc');
 	foreach ($lw_includes as $lw_file) {
@@ -52,6 +52,14 @@ try {
 		$lw_named = basename(end($lw_backups)) === "config-{$lw_time}.xml" ? 'named by their revision' : 'named otherwise';
 	}
 	$lw_status = $lw_resolver('status', array());
+	// What is read around a reload.
+	$lw_form = '/^Pid: [0-9]+$.*^1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state /ms';
+	try {
+		$lw_says = $lw_ask_balancer('show info; show servers state');
+		$lw_balancer = preg_match($lw_form, $lw_says) === 1 ? 'tells its process and servers' : 'tells servers otherwise';
+	} catch (Throwable $lw_error) {
+		$lw_balancer = 'none';
+	}
 	$toreturn = $lw_answer(array(
 		'kind' => 'probed',
 		'functions' => $lw_functions,
@@ -59,6 +67,7 @@ try {
 		'programs' => $lw_programs,
 		'backups' => $lw_named,
 		'resolver' => $lw_status['code'] === 0 ? 'answers its control program' : 'code ' . $lw_status['code'],
+		'balancer' => $lw_balancer,
 	));
 } catch (Throwable $lw_error) {
 	$toreturn = $lw_answer(array('kind' => 'failed', 'message' => $lw_error->getMessage()));

@@ -19,6 +19,58 @@ $lw_test_balancer = function (array $tree) use ($lw_package, $lw_plain): string 
 	return $works ? '' : 'HAProxy refused it: ' . $lw_plain($messages);
 };
 
+/*
+ * The servers of the HAProxy that runs, "back end/server" to its administrative state, as "show servers state" tells it: 1 is
+ * maintenance, 4 switched off by the configuration, 8 drained. With its process, since the one before answers for a moment more.
+ */
+$lw_servers = function () use ($lw_ask_balancer): array {
+	$servers = array();
+	$answer = $lw_ask_balancer('show info; show servers state');
+	foreach (explode("\n", $answer) as $line) {
+		$words = explode(' ', $line);
+		if (count($words) > 7 && ctype_digit($words[0])) {
+			$servers["{$words[1]}/{$words[3]}"] = (int) $words[6];
+		}
+	}
+	$process = preg_match('/^Pid: ([0-9]+)/m', $answer, $found) === 1 ? $found[1] : '';
+	return array('process' => $process, 'servers' => $servers);
+};
+
+/*
+ * A reload forgets what HAProxy was told while it ran: that a server drains, or is used though it is switched off. Of a server
+ * of which the configuration says what it said before, it is told that again; told twice where the process before took the command.
+ * What does not work out is left to whoever told it first, who tells all of it from time to time.
+ */
+$lw_tell_again = function (array $before) use ($lw_servers, $lw_ask_balancer) {
+	for ($tries = 0; $tries < 40; $tries++) {
+		try {
+			$now = $lw_servers();
+			$commands = array();
+			foreach ($before['servers'] as $server => $was) {
+				$differs = isset($now['servers'][$server]) ? $was ^ $now['servers'][$server] : 0;
+				if (($differs & 4) === 0 && ($differs & 9) !== 0) {
+					$state = ($was & 8) !== 0 ? 'drain' : (($was & 1) !== 0 ? 'maint' : 'ready');
+					$commands[] = "set server {$server} state {$state}";
+				}
+			}
+			$is_new = $now['process'] !== '' && $now['process'] !== $before['process'];
+			if ($is_new && count($commands) === 0) {
+				return;
+			}
+			// A line may be 16 KiB long.
+			foreach ($is_new ? array_chunk($commands, 50) : array() as $some) {
+				$lw_ask_balancer(implode('; ', $some));
+			}
+			$is_told = $is_new;
+		} catch (Throwable $error) {
+			$is_told = false;
+		}
+		if (!$is_told) {
+			usleep(25000);
+		}
+	}
+};
+
 /* A page that was saved a moment ago may be starting it anew; a second start beside that one would be in its way. */
 $lw_wait_for_resolver = function () use ($lw_resolver): bool {
 	for ($tenths = 0; $tenths < 50; $tenths++) {
@@ -31,7 +83,7 @@ $lw_wait_for_resolver = function () use ($lw_resolver): bool {
 };
 
 /* Has one part of the router take up what is written now. An empty text when it did, else what went wrong. */
-$lw_reload = function (string $subsystem, array $pending, $names) use ($lw_get, $lw_mark, $lw_names_live, $lw_resolver, $lw_wait_for_resolver, $lw_package, $lw_plain): string {
+$lw_reload = function (string $subsystem, array $pending, $names) use ($lw_get, $lw_mark, $lw_names_live, $lw_resolver, $lw_wait_for_resolver, $lw_package, $lw_plain, $lw_servers, $lw_tell_again): string {
 	global $config, $g;
 	if ($subsystem === 'names') {
 		if ($lw_get($config, array('unbound', 'enable')) === null) {
@@ -94,9 +146,20 @@ $lw_reload = function (string $subsystem, array $pending, $names) use ($lw_get, 
 			return 'the package haproxy is not installed';
 		}
 		require_once($lw_package);
+		try {
+			$before = $lw_servers();
+		} catch (Throwable $error) {
+			// It does not run yet, and was told nothing.
+			$before = null;
+		}
 		$messages = '';
-		$works = haproxy_check_and_run($messages, true);
-		return $works ? '' : 'HAProxy did not take it: ' . $lw_plain($messages);
+		if (!haproxy_check_and_run($messages, true)) {
+			return 'HAProxy did not take it: ' . $lw_plain($messages);
+		}
+		if ($before !== null && $lw_get($config, array('installedpackages', 'haproxy', 'enable')) !== null) {
+			$lw_tell_again($before);
+		}
+		return '';
 	}
 	return 'it is not known here';
 };
