@@ -1,8 +1,8 @@
 // Lab file to blueprint, the part about charts, the NAS, and services outside the cluster.
 import type { Ipv4 } from '../addresses/ipv4.ts';
 import { invariant } from '../errors/error.ts';
+import { baseChartDefaults } from '../lab/base-chart-defaults.ts';
 import type { Lab, LabKubernetes, LabService } from '../lab/lab-schema.ts';
-import { machineNetwork } from '../lab/lab-identities.ts';
 import type { BaseChartName } from '../lab/service-schema.ts';
 import type {
   ChartsBlueprint,
@@ -33,37 +33,22 @@ export function resolveCharts(lab: Lab, kubernetes: LabKubernetes, rehearsal: bo
 }
 
 /**
- * On hardware a cluster gets what makes it useful at home. A rehearsal may have no way to the Internet, and then no images
- * for what charts install: without a mirror it gets what the file states, and nothing by default.
+ * A rehearsal may have no way to the Internet, and then no images for what charts install: without a mirror it gets what the file
+ * states, and nothing by default.
  */
 function resolveBaseCharts(lab: Lab, kubernetes: LabKubernetes, rehearsal: boolean): ChartsBlueprint['base'] {
   const hasSource = !rehearsal || kubernetes.chartMirror !== undefined;
-  const needed: Readonly<Record<BaseChartName, boolean>> = {
-    flannel: kubernetes.podNetwork === 'flannel',
-    // What the router does, nothing in the cluster has to.
-    metallb: hasSource && lab.exposures.balancer !== 'router' && machineNetwork(lab)?.network.services !== undefined,
-    traefik: hasSource && lab.exposures.ingress !== 'router',
-    'csi-driver-nfs': hasSource && volumesExport(lab) !== undefined,
-    'metrics-server': hasSource,
-  };
   const base: Partial<Record<BaseChartName, ChartSettings>> = {};
-  for (const [key, byDefault] of Object.entries(needed)) {
+  for (const [key, { isOn }] of Object.entries(baseChartDefaults(lab, kubernetes))) {
     const name = key as BaseChartName;
     const stated = kubernetes.charts[name];
+    // The network of pods comes as a chart or not at all.
+    const byDefault = isOn && (hasSource || name === 'flannel');
     if (stated === false || (stated === undefined && !byDefault)) continue;
     const { version, values = {} } = typeof stated === 'object' ? stated : {};
     base[name] = { values, ...(version === undefined ? {} : { version }) };
   }
   return base;
-}
-
-/** The export that volumes of pods are made on. A checked lab has at most one. */
-function volumesExport(lab: Pick<Lab, 'nas'>): { readonly nas: string; readonly path: string } | undefined {
-  for (const [nas, { exports }] of Object.entries(lab.nas)) {
-    const found = exports.find((each) => each.for === 'volumes');
-    if (found !== undefined) return { nas, path: found.path };
-  }
-  return undefined;
 }
 
 export function resolveNas(lab: Lab): readonly NasBlueprint[] {

@@ -28,7 +28,7 @@ export interface Diagnostic {
   /** A few words beside the caret. */
   readonly label?: string;
   /** What to write or do. */
-  readonly fix?: string;
+  readonly fix: string;
   readonly related: readonly RelatedPosition[];
 }
 
@@ -43,7 +43,7 @@ export interface Problem extends Place {
   readonly severity?: 'error' | 'warning';
   readonly message: string;
   readonly label?: string;
-  readonly fix?: string;
+  readonly fix: string;
   readonly related?: readonly (Place & { readonly message: string })[];
 }
 
@@ -62,7 +62,7 @@ export function locateProblem(problem: Problem, positions: Positions): Diagnosti
     position: positions.positionOf(problem),
     message: problem.message,
     ...(problem.label === undefined ? {} : { label: problem.label }),
-    ...(problem.fix === undefined ? {} : { fix: problem.fix }),
+    fix: problem.fix,
     related: (problem.related ?? []).map((place) => ({
       path: place.path,
       position: positions.positionOf(place),

@@ -42,7 +42,7 @@ function formatDiagnostic(diagnostic: Diagnostic, lines: readonly string[], widt
     `  ${printable(formatPosition(position))}`,
     ...snippet(position, label, isSecretPath(diagnostic.path) ? hideFrom(position, lines) : lines, width),
     ...related.flatMap((place) => wrapBeside('  see      ', `line ${place.position.line}: ${place.message}`, width)),
-    ...(fix === undefined ? [] : wrapBeside('  fix      ', fix, width)),
+    ...wrapBeside('  fix      ', fix, width),
   ].join('\n');
 }
 

@@ -141,7 +141,11 @@ class NodeReader {
         continue;
       }
       if (key === '__proto__') {
-        this.#report(keyNode as Node, [...path, key], { message: `"${key}" cannot be a name here`, related: [] });
+        this.#report(keyNode as Node, [...path, key], {
+          message: `"${key}" cannot be a name here`,
+          fix: 'choose another name',
+          related: [],
+        });
         continue;
       }
       seen.set(key, keyNode as Node);
@@ -270,14 +274,13 @@ function syntaxDiagnostics(findings: readonly SyntaxFinding[], toPosition: (span
     const position = toPosition({ start: pos[0], end: pos[1] });
     if (byLine.has(position.line)) continue;
     const known = syntaxHints[code];
-    const fix = known?.fix;
     byLine.set(position.line, {
       severity: 'error',
       path: [],
       position,
       message: `this is not YAML: ${known?.message ?? lowerFirst(message)}`,
       ...(known?.label === undefined ? {} : { label: known.label }),
-      ...(fix === undefined ? {} : { fix }),
+      fix: known?.fix ?? 'look at the indentation, colons and quotes of this line and of the one before it',
       related: [],
     });
     if (byLine.size >= maxSyntaxDiagnostics) break;

@@ -52,7 +52,8 @@ function firstOf(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
   if (next === undefined) return diagnostics;
   const message = `${diagnostics.length - maxDiagnostics} more problems from here on are not shown`;
   const { path, position } = next;
-  return [...diagnostics.slice(0, maxDiagnostics), { severity: 'error', path, position, message, related: [] }];
+  const fix = 'mend the ones above first';
+  return [...diagnostics.slice(0, maxDiagnostics), { severity: 'error', path, position, message, fix, related: [] }];
 }
 
 function inFileOrder(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {

@@ -28,7 +28,7 @@ export class LabFileError extends LabwrightError {
     super('LW1002', {
       what: formatCount(diagnostics).replace(/\.$/, ''),
       ...(first === undefined ? {} : { where: { file: formatPosition(first.position) }, why: first.message }),
-      ...(first?.fix === undefined ? {} : { fix: [first.fix] }),
+      ...(first === undefined ? {} : { fix: [first.fix] }),
       log: formatDiagnostics(diagnostics, source, { width: 80 }).trimEnd().split('\n'),
     });
     this.diagnostics = diagnostics;

@@ -21,6 +21,8 @@ test.each([
   ['pools.control.disk.size', '8GiB', `lab.yaml:${lineOf('disk: 8GiB')}`],
   ['pools.control.hosts', '[pve1, pve2, pve3]', 'all hosts'],
   ['identity.baseVmId', '101', 'the lowest firstVmId'],
+  ['kubernetes.charts.metallb', 'false', 'exposures.balancer is router'],
+  ['kubernetes.charts.metrics-server', 'true', 'default'],
   ['machines.node103.address', '10.1.1.3', 'the block 10.1.1.0/28 and the VM ID'],
 ])('%s is %s: %s', (path, value, origin) => {
   const found = find(path);

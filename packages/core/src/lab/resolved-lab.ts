@@ -1,8 +1,10 @@
 // The lab with every default filled in, and for each value the line or rule it came from.
 import type { Ipv4Range } from '../addresses/ipv4.ts';
 import { formatPath, type LabPath, type Position, type Positions } from './diagnostic.ts';
+import { baseChartDefaults } from './base-chart-defaults.ts';
 import { baseVmId, labIdentities } from './lab-identities.ts';
 import type { Lab } from './lab-schema.ts';
+import type { BaseChartName } from './service-schema.ts';
 
 export type Origin =
   | { readonly kind: 'file'; readonly position: Position }
@@ -111,6 +113,12 @@ function derivedValues(lab: Lab): ResolvedValue[] {
       values.push(rule(['pools', name, 'disk', 'storage'], lab.proxmox.storage, 'proxmox.storage'));
     }
     if (pool.name === undefined) values.push(rule(['pools', name, 'name'], lab.identity.name, 'identity.name'));
+  }
+  const { kubernetes } = lab;
+  for (const [name, known] of Object.entries(kubernetes === undefined ? {} : baseChartDefaults(lab, kubernetes))) {
+    // The network of pods has a key of its own.
+    if (name === 'flannel' || kubernetes?.charts[name as BaseChartName] !== undefined) continue;
+    values.push(rule(['kubernetes', 'charts', name], String(known.isOn), known.rule));
   }
   return values;
 }

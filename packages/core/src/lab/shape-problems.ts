@@ -97,17 +97,17 @@ function leafProblem(issue: Issue, path: LabPath, { value: root, schema }: Surro
   const name = path.length === 0 ? 'the lab file' : formatPath(path);
   if (value === undefined) return missing(path, schema);
   const example = exampleFix(path, schema);
-  const withExample = example === undefined ? {} : { fix: example };
+  const withExample = { fix: example ?? 'docs/lab-file.md says what may stand here' };
   switch (issue.code) {
     case 'invalid_type': {
       const expected = typeNames[issue.expected] ?? issue.expected;
       if (value === null) {
         return { path, part: 'key', message: `${name} has no value; it must be ${expected}`, ...withExample };
       }
-      const quote =
-        issue.expected === 'string' && typeof value !== 'object' ? { fix: `quote it: "${nameOfValue(value)}"` } : {};
+      const isUnquoted = issue.expected === 'string' && typeof value !== 'object' && example === undefined;
+      const quote = isUnquoted ? { fix: `quote it: "${nameOfValue(value)}"` } : {};
       const message = `${name} must be ${expected}, not ${describeAt(path, value)}`;
-      return { path, message, ...quote, ...withExample, ...(issue.expected === 'boolean' ? truthFix(value) : {}) };
+      return { path, message, ...withExample, ...quote, ...(issue.expected === 'boolean' ? truthFix(value) : {}) };
     }
     case 'invalid_value':
       return { path, message: `${name} cannot be ${describeAt(path, value)}`, ...oneOf(issue.values, value) };
