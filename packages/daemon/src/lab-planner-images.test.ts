@@ -25,7 +25,7 @@ const hypervisors = {
   })),
   vms: [],
 };
-const facts: ClusterFacts = { kind: 'silent', why: 'nobody answers', disks: [], asOf: 0 };
+const facts: ClusterFacts = { kind: 'silent', why: 'nobody answers', hasKeys: true, disks: [], asOf: 0 };
 const noPlan = { steps: [], problems: [], notes: [] };
 const missing = new LabwrightError('LW4004', { what: 'no source has the container image etcd' });
 

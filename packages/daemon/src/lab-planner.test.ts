@@ -59,6 +59,7 @@ function plannerOf(facts: ClusterFacts): LabPlannerOptions {
           planDepartures({
             cluster: facts,
             drainObstacles: new Map(),
+            blueprint,
             joinObstacles: findJoinObstacles(kubernetesVersion('1.20.3'), blueprint.machines, facts),
           }),
         findUpgradeNote: async () => undefined,
@@ -102,7 +103,13 @@ describe('a version that no source has', () => {
       return noSource;
     },
   };
-  const silent: ClusterFacts = { kind: 'silent', why: 'this lab never had a cluster', disks: [], asOf: 0 };
+  const silent: ClusterFacts = {
+    kind: 'silent',
+    why: 'this lab never had a cluster',
+    hasKeys: false,
+    disks: [],
+    asOf: 0,
+  };
 
   test('is a problem of every machine that would be made with it, and nothing of the cluster is begun', async () => {
     const plans = await planAreas(

@@ -13,7 +13,7 @@ import { planSnapshot } from '@labwright/cluster/snapshot/take-snapshot';
 import type { ProxmoxConnection } from '@labwright/drivers/proxmox/connection';
 import { inParallel } from '@labwright/drivers/proxmox/parallel';
 import { fetchVmCondition } from '@labwright/drivers/proxmox/vm-condition';
-import { planIntent, type MachineIntent } from '@labwright/machines/intent-plan';
+import { destroysCluster, planIntent, type MachineIntent } from '@labwright/machines/intent-plan';
 import { findLeftovers, nobodyElse, type DepartureGuard } from '@labwright/machines/machine-plan';
 import { findOwnVm } from '@labwright/machines/own-vm';
 import { allMachines, findSpare, withReplacements } from '@labwright/machines/replacements';
@@ -115,7 +115,9 @@ async function planMachinesAndCluster(intent: MachineIntent, world: World): Prom
   }
   const view = await cluster.area.observe(hypervisors, signal);
   const openGuard = async (): Promise<DepartureGuard> =>
-    await cluster.life.openDepartures(view.facts, listLeaving(intent, world), signal);
+    destroysCluster(intent, blueprint)
+      ? nobodyElse
+      : await cluster.life.openDepartures(view.facts, listLeaving(intent, world), signal);
   const machines = await planWithImages(world, openGuard, (guard) => planIntent(intent, blueprint, facts, guard));
   if (intent.kind !== 'up') return [machines];
   const note = await cluster.life.findUpgradeNote(blueprint, view.facts, signal);

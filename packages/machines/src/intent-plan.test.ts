@@ -2,7 +2,7 @@ import { mergePlans, type Plan } from '@labwright/core/plan/plan';
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { planIntent, type MachineIntent } from './intent-plan.ts';
+import { destroysCluster, planIntent, type MachineIntent } from './intent-plan.ts';
 import {
   applyStep,
   lab,
@@ -52,6 +52,22 @@ describe('destroy', () => {
     expect(step).toMatchObject({ id: 'vm.destroy node102', risk: { lost: 'disk of node102, 8 GiB' } });
     const none: Model = { vms: new Map(), reports: new Map() };
     expect(planFor({ kind: 'destroy', machines: ['node102'] }, none).steps).toEqual([]);
+  });
+
+  test('asks nobody to leave a cluster that goes as a whole, and names it', () => {
+    const cluster = makeBlueprint([
+      makeMachine(101, { role: 'control-plane' }),
+      makeMachine(102, { role: 'worker' }),
+      makeMachine(103),
+    ]);
+    expect(destroysCluster({ kind: 'destroy', machines: ['node101', 'node102'] }, cluster)).toBe(true);
+    expect(destroysCluster({ kind: 'destroy', machines: ['node101'] }, cluster)).toBe(false);
+    const facts = { hypervisors: makeHypervisors(cluster, [...all.vms.values()]), machines: { reports: [] } };
+    const { steps } = planIntent({ kind: 'destroy', machines: ['node101', 'node102'] }, cluster, facts);
+    expect(steps.map(({ risk }) => risk)).toMatchObject([
+      { lost: 'disk of node101, 8 GiB, with what is in the cluster' },
+      { lost: 'disk of node102, 8 GiB' },
+    ]);
   });
 
   test('refuses what is not ours and what is not in the file', () => {

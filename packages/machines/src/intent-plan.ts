@@ -27,19 +27,29 @@ export function planIntent(
       return planMachines(blueprint, facts, guard);
     case 'down':
       return stepsOnly(planDown(blueprint, facts));
-    case 'destroy':
+    case 'destroy': {
+      const cluster = destroysCluster(intent, blueprint) ? 'what is in the cluster' : undefined;
       return stepsOnly(
         intent.machines.flatMap((name) => {
           const machine = getMachine(blueprint, name);
           const vm = findOwnVm(blueprint.lab, machine, facts.hypervisors);
           if (vm === undefined) return [];
           const before = guard.planDeparture({ ...machine, runs: vm.status === 'running' }, 'removed');
-          return [...before, planDestroy(vm, 'you asked for it', lastOf(before))];
+          const also = machine.role === 'control-plane' ? cluster : undefined;
+          return [...before, planDestroy(vm, 'you asked for it', lastOf(before), also)];
         }),
       );
+    }
     case 'rebuild':
       return stepsOnly(planRebuild(blueprint, getMachine(blueprint, intent.machine), facts, guard));
   }
+}
+
+/** Nobody of it stays, so that nobody has to leave it first: it goes as a whole. */
+export function destroysCluster(intent: MachineIntent, { machines }: Pick<Blueprint, 'machines'>): boolean {
+  if (intent.kind !== 'destroy') return false;
+  const gone = new Set(intent.machines);
+  return machines.every(({ name, role }) => role === undefined || gone.has(name));
 }
 
 /** Higher start orders stop first; machines without one stop before those that have one. */

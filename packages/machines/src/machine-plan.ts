@@ -30,9 +30,9 @@ export interface MachineFactsInput {
 
 /** What has to be done elsewhere before a machine goes or is made anew under its name. */
 export interface DepartureGuard {
-  /** In order; the machine's own step needs the last of them. Throws why it must not go. */
+  /** In order; the machine's own step needs the last of them. Throws why it must not go. `isGone`: it has no VM, so no disk either. */
   planDeparture(
-    machine: { readonly name: string; readonly vmId: VmId; readonly runs: boolean },
+    machine: { readonly name: string; readonly vmId: VmId; readonly runs: boolean; readonly isGone?: boolean },
     because: 'removed' | 'made-anew',
   ): readonly Step[];
 }
@@ -56,7 +56,7 @@ export function planMachines(
     const vm = vms.get(machine.vmId);
     try {
       if (vm === undefined) {
-        const before = guard.planDeparture({ ...machine, runs: false }, 'made-anew');
+        const before = guard.planDeparture({ ...machine, runs: false, isGone: true }, 'made-anew');
         const host = placeMachine(machine, rooms);
         placed.set(machine.name, host);
         steps.push(...before, ...planNew(planCreate(blueprint, machine, host, lastOf(before)), machine));

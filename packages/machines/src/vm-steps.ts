@@ -253,14 +253,18 @@ export function planReady(
   });
 }
 
-export function planDestroy(vm: OwnVmFacts, reason: string, needs: readonly string[] = []): Step {
+/** `also` is what else is lost with its disk. */
+export function planDestroy(vm: OwnVmFacts, reason: string, needs: readonly string[] = [], also?: string): Step {
   const machine = { name: vm.name, vmId: vm.vmId };
   return makeStep('vm.destroy', machine, {
     title: `destroy ${vm.name} on ${vm.host}`,
     change: 'destroy',
     reason,
     needs,
-    risk: { level: 'data-loss', lost: `disk of ${vm.name}, ${vm.config.diskGiB} GiB` },
+    risk: {
+      level: 'data-loss',
+      lost: `disk of ${vm.name}, ${vm.config.diskGiB} GiB${also === undefined ? '' : `, with ${also}`}`,
+    },
     estimateMs: estimates.destroyMs,
     relies: [relyOn(vm, 'presence', 'ours')],
   });

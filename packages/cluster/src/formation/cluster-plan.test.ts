@@ -44,7 +44,7 @@ function machineSteps(
 
 function silent(disks: Readonly<Record<string, DiskState>> = {}): ClusterFacts {
   const told = Object.entries(disks).map(([name, state]) => ({ name: hostName(name), state }));
-  return { kind: 'silent', why: 'nothing came', disks: told, asOf: 0 };
+  return { kind: 'silent', why: 'nothing came', hasKeys: true, disks: told, asOf: 0 };
 }
 
 function answers(
@@ -231,6 +231,35 @@ describe('a cluster that answers', () => {
       others: [...machineSteps(['node102']), ...(removal === undefined ? [] : [removal])],
     });
     expect(needsOf(steps, 'cluster.join node102')).toEqual(['machine.ready node102', 'node.remove node102']);
+  });
+
+  const planes = ['node101', 'node102', 'node103'].map((name) => ({ name, role: 'control-plane' }) as const);
+  const member = (name: string) => ({ id: name, name, learner: false, healthy: true });
+  const members = planes.map(({ name }) => member(name));
+  const disk = (name: string, state: DiskState) => ({ name: hostName(name), state });
+
+  test.each([
+    ['its join did not come to its end', { disks: [disk('node102', 'begun')], members }],
+    ['its join is under way', { disks: [disk('node102', 'busy')], members }],
+    ['etcd does not have it any more', { disks: [disk('node102', 'member')], members: members.toSpliced(1, 1) }],
+  ])('joins a control plane whose node is ready: %s', (reason, extra) => {
+    const { steps } = plan(ha, { facts: answers([...planes, { name: 'node104' }], extra) });
+    expect(steps.map(({ id, reason: why }) => [id, why])).toEqual([
+      ['cluster.join node102', reason],
+      ['cluster.ready node102', 'it is new in the cluster'],
+    ]);
+  });
+
+  test('never undoes the only control plane: what was begun there is finished', () => {
+    const nodes = [
+      { name: 'node101', role: 'control-plane', ready: 'unknown', why: 'silent' },
+      ...allReady.slice(1),
+    ] as const;
+    const { steps } = plan(three, { facts: answers(nodes, { disks: [disk('node101', 'begun')] }) });
+    expect(steps.map(({ id, reason }) => [id, reason])).toEqual([
+      ['cluster.ready node101', 'silent'],
+      ['cluster.settle cluster', 'its formation did not come to its end'],
+    ]);
   });
 
   test('settles again when our objects are older', () => {

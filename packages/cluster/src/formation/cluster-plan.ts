@@ -101,26 +101,51 @@ function planAnswering(world: World, facts: Extract<ClusterFacts, { readonly kin
       problems.push(otherRole(machine, node));
     } else if (disk === 'foreign') {
       problems.push(foreignMachine(machine));
-    } else if (
-      node === undefined ||
-      (node.ready !== 'ready' && disk !== 'member' && disk !== 'unknown') ||
-      disk === 'new'
-    ) {
-      const reason = node === undefined ? 'the cluster has no such node' : 'its disk is new';
+    } else if (disk === 'begun' && node !== undefined && isOnlyPlane(facts, node)) {
+      // All that is in the cluster is on this disk: it is finished (by what settles) and never undone.
+      if (node.ready !== 'ready') steps.push(planReady(world, machine, node.why ?? 'it starts again', []));
+    } else {
+      const reason = whyJoin(facts, machine, node, disk);
       const obstacle = blueprint.cluster && findJoinObstacle(blueprint.cluster.version, machine, facts);
-      if (obstacle === undefined) joins.push(planJoin(world, machine, reason, []));
-      else problems.push(obstacle.toJSON());
-    } else if (node.ready !== 'ready' || waitOf(world, machine).length > 0) {
-      steps.push(planReady(world, machine, node.why ?? 'it starts again', []));
+      if (reason !== undefined && obstacle === undefined) joins.push(planJoin(world, machine, reason, []));
+      else if (reason !== undefined && obstacle !== undefined) problems.push(obstacle.toJSON());
+      else if (node !== undefined && (node.ready !== 'ready' || waitOf(world, machine).length > 0))
+        steps.push(planReady(world, machine, node.why ?? 'it starts again', []));
     }
   }
-  const controlPlane = members.find(({ role, name }) => role === 'control-plane' && nodes.get(name) !== undefined);
-  const isSettled = facts.settled === makeOwnObjects(blueprint.lab).digest;
-  if (!isSettled && controlPlane !== undefined) {
-    steps.push(planSettle(controlPlane, 'its objects of ours are missing or older', waitOf(world, controlPlane)));
+  const planes = members.filter(({ role, name }) => role === 'control-plane' && nodes.get(name) !== undefined);
+  const controlPlane = planes.find((machine) => diskOf(world, machine) !== 'begun') ?? planes[0];
+  if (controlPlane !== undefined) {
+    const isFinished = diskOf(world, controlPlane) !== 'begun';
+    const reason = isFinished ? 'its objects of ours are missing or older' : 'its formation did not come to its end';
+    const isSettled = isFinished && facts.settled === makeOwnObjects(blueprint.lab).digest;
+    if (!isSettled) steps.push(planSettle(controlPlane, reason, waitOf(world, controlPlane)));
   }
   return { steps: [...steps, ...votersFirst(world, joins), ...readySteps(world, [], joins)], problems, notes: [] };
 }
+
+/** Undefined for one that is in the cluster and in etcd, whatever it is doing. */
+function whyJoin(
+  { members }: Extract<ClusterFacts, { readonly kind: 'answers' }>,
+  { name, role }: MachineBlueprint,
+  node: NodeFacts | undefined,
+  disk: Disk,
+): string | undefined {
+  if (node === undefined) return 'the cluster has no such node';
+  if (disk === 'new') return 'its disk is new';
+  if (disk === 'begun' && (role === 'control-plane' || node.ready !== 'ready'))
+    return 'its join did not come to its end';
+  if (disk === 'busy') return 'its join is under way';
+  if (disk === 'blank' && node.ready !== 'ready') return 'its disk is new';
+  const isVoterless = role === 'control-plane' && members !== undefined && !members.some((each) => each.name === name);
+  const isThere = disk === 'member' || node.ready === 'ready';
+  return isVoterless && isThere ? 'etcd does not have it any more' : undefined;
+}
+
+const isOnlyPlane = (
+  { nodes }: Extract<ClusterFacts, { readonly kind: 'answers' }>,
+  { name, role }: NodeFacts,
+): boolean => role === 'control-plane' && nodes.every((each) => each.name === name || each.role !== 'control-plane');
 
 /**
  * While etcd takes in a second voter, nobody answers until it runs. Without KVM that takes long enough as it is, without workers

@@ -37,6 +37,8 @@ export const limits = {
   shellMs: 30_000,
   answerMs: 8 * minuteMs,
   answerAgainMs: 2_000,
+  /** An API server that a cut-off formation left is up by then, or is undone. */
+  unfinishedMs: 1.5 * minuteMs,
   /** How long nobody answers until etcd is asked why. */
   etcdAgainMs: 15_000,
   etcdMs: 5_000,

@@ -1,5 +1,6 @@
 // The first control plane: a cluster comes into being, once.
 import type { HostName } from '@labwright/core/addresses/names';
+import type { MachineBlueprint } from '@labwright/core/blueprint/blueprint';
 import type { StepContext } from '@labwright/core/engine/engine';
 import type { DiskState } from '@labwright/core/facts/cluster';
 import { formatBootstrapToken, makeBootstrapToken } from '@labwright/drivers/kubernetes/bootstrap-token';
@@ -24,6 +25,7 @@ export async function formCluster(
     await waitForAnswer(options, pki, context);
     return 'answers';
   }
+  if (await answersUnfinished(options, machine, pki, context)) return 'answers; what it lacks comes with its add-ons';
   const startedAt = options.clock.monotonic();
   const token = formatBootstrapToken(makeBootstrapToken(options.random));
   const range = options.cluster.podNetwork === 'routed' ? choosePodRange(options.cluster, []) : undefined;
@@ -51,6 +53,31 @@ export async function formCluster(
   }
   const seconds = Math.round((options.clock.monotonic() - startedAt) / 1000);
   return outcome === 'member' ? 'is formed already' : `formed in ${seconds} s`;
+}
+
+/**
+ * Of one that was begun and did not come to its end: whether its API comes up all the same. Then it holds what is in the cluster,
+ * and is not undone; what is left of kubeadm's work is done with the add-ons (guest/kubeadm.sh).
+ */
+async function answersUnfinished(
+  options: FormationOptions,
+  machine: MachineBlueprint,
+  pki: ClusterPki,
+  context: StepContext,
+): Promise<boolean> {
+  const { clock, connect, openShell } = options;
+  const { signal } = context;
+  const call = { timeoutMs: limits.shellMs, signal };
+  if ((await fetchDiskState(openShell(machine.name), pki.ca.certificate, call)) !== 'begun') return false;
+  const connection = await connect(pki);
+  const deadline = clock.monotonic() + limits.unfinishedMs;
+  for (;;) {
+    const unready = await connection.fetchUnreadiness({ signal, tries: 1 });
+    if (unready === undefined) return true;
+    if (clock.monotonic() > deadline) return false;
+    context.progress(`it was begun before; looks whether its API comes up: ${unready}`);
+    await clock.sleep(limits.answerAgainMs, signal);
+  }
 }
 
 /** Whether one of the disks that were not known when the plan was made has a cluster of ours on it. */

@@ -32,7 +32,7 @@ describe('a machine joins', () => {
   test('that is not of the cluster, or while nobody says what runs', () => {
     const { role: _, ...plain } = worker!;
     expect(findJoinObstacle(wanted, plain, facts('1.19.1', ['1.19.1']))).toBeUndefined();
-    const silent = { kind: 'silent', why: 'no answer', disks: [], asOf: 0 } as const;
+    const silent = { kind: 'silent', why: 'no answer', hasKeys: true, disks: [], asOf: 0 } as const;
     expect(findJoinObstacle(wanted, worker!, silent)).toBeUndefined();
   });
 });

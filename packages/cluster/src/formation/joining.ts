@@ -8,16 +8,16 @@ import {
   makeBootstrapToken,
 } from '@labwright/drivers/kubernetes/bootstrap-token';
 import type { ClusterConnection } from '@labwright/drivers/kubernetes/connection';
-import { deleteNode, getNode } from '@labwright/drivers/kubernetes/nodes';
 import type { ClusterPki } from '../pki/pki.ts';
 import { whileAnswering } from './answer.ts';
+import { forgetFormerSelf } from './former-self.ts';
 import { jobWorld, limits, machineOf, type FormationOptions } from './formation-options.ts';
 import { makeJoinJob } from './kubeadm-jobs.ts';
 import { runJob } from './kubeadm-run.ts';
 import { findJoinObstacle } from './join-version.ts';
 import { takePendingVoterOut } from './lent-voter.ts';
 import { fetchDiskState } from './machine-disk.ts';
-import { isMarked, labLabel, labLabelValue } from './marks.ts';
+import { labLabel, labLabelValue } from './marks.ts';
 import { choosePodRangeOf, givePodRange, type ChosenRanges } from './node-pod-range.ts';
 import { fetchRunningVersions } from './observe.ts';
 import type { ClusterJoinInput } from './step-input.ts';
@@ -35,10 +35,8 @@ export async function joinCluster(
   const connection = await options.connect(pki);
   await whileAnswering(options, pki, context, async () => {
     if (machine.role === 'control-plane') await takePendingVoterOut(options, pki, context);
-    await Promise.all([
-      assertVersion(options, machine, connection, pki, signal),
-      forgetFormerNode(options, machine, connection, pki, context),
-    ]);
+    await assertVersion(options, machine, connection, pki, signal);
+    await forgetFormerSelf(options, machine, connection, pki, context);
   });
   const startedAt = clock.monotonic();
   const token = makeBootstrapToken(random);
@@ -67,8 +65,8 @@ export async function joinCluster(
     const outcome = await runJob(options, machine, job, context, async () => {
       // While another control plane joins, etcd waits for its new member and nobody answers.
       await whileAnswering(options, pki, context, async () => {
-        // The run that ended may have made its node, and kubeadm takes no name that is taken.
-        await forgetFormerNode(options, machine, connection, pki, context);
+        // The run that ended may have made its node and its member of etcd, and kubeadm takes no name that is taken.
+        await forgetFormerSelf(options, machine, connection, pki, context);
         await applyToken();
       });
       giving = beginGiving();
@@ -116,23 +114,5 @@ async function assertVersion(
   if (obstacle === undefined) return;
   const shell = openShell(machine.name);
   const state = await fetchDiskState(shell, pki.ca.certificate, { timeoutMs: limits.shellMs, signal });
-  if (state !== 'member') throw obstacle;
-}
-
-/** A node of ours whose machine has a new disk: the name comes back with other keys. */
-async function forgetFormerNode(
-  { blueprint, openShell }: FormationOptions,
-  machine: MachineBlueprint,
-  connection: ClusterConnection,
-  pki: ClusterPki,
-  context: StepContext,
-): Promise<void> {
-  const { signal } = context;
-  const node = await getNode(connection, machine.name, { signal });
-  if (node === undefined || !isMarked(blueprint.lab, node.metadata.labels)) return;
-  const shell = openShell(machine.name);
-  const state = await fetchDiskState(shell, pki.ca.certificate, { timeoutMs: limits.shellMs, signal });
-  if (state === 'member') return;
-  context.progress('removes the node of its former disk');
-  await deleteNode(connection, machine.name, { signal, uid: node.metadata.uid });
+  if (state !== 'member' && state !== 'busy') throw obstacle;
 }

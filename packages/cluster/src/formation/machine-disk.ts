@@ -19,6 +19,15 @@ export async function fetchDiskState(
   return state;
 }
 
+/** What is on its disk counts as half of something from now on: whoever joins it undoes that first. */
+export async function markBegun(
+  shell: Shell,
+  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
+): Promise<void> {
+  const script = [readGuestFile('state.sh'), readGuestFile('mark-begun.sh')].join('\n');
+  await shell(['sudo', 'sh', '-s'], { stdin: script, timeoutMs, signal });
+}
+
 function isDiskState(text: string): text is DiskState {
-  return ['blank', 'begun', 'member', 'foreign'].includes(text);
+  return ['blank', 'begun', 'busy', 'member', 'foreign'].includes(text);
 }

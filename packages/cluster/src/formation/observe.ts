@@ -24,6 +24,11 @@ export interface ObserveOptions {
   readonly openShell: OpenShell;
   /** Members that run and have told their host key: the others are not asked. */
   readonly reachable: ReadonlySet<HostName>;
+  /**
+   * Filled here: control planes whose disk said that they are members since they booted last. While they are ready they are not
+   * asked again; the others are, since a run of kubeadm that ended badly at its end leaves a node that is ready.
+   */
+  readonly settled?: Set<string>;
   /** etcd's members, where somebody can ask for them; undefined when nobody answers. */
   readonly listMembers?: (pki: ClusterPki, signal: AbortSignal) => Promise<readonly EtcdMemberFacts[] | undefined>;
   readonly clock: Clock;
@@ -41,14 +46,27 @@ export async function observeCluster(options: ObserveOptions): Promise<ClusterFa
   const asOf = clock.now();
   if (pki === undefined) {
     const disks = await askDisks(options, undefined, new Set());
-    return { kind: 'silent', why: 'this lab never had a cluster', disks, asOf };
+    return { kind: 'silent', why: 'this lab never had a cluster', hasKeys: false, disks, asOf };
   }
   const seen = await askApi(options, pki);
-  if ('why' in seen) return { kind: 'silent', why: seen.why, disks: await askDisks(options, pki, new Set()), asOf };
-  const ready = new Set(seen.nodes.flatMap((node) => (node.ready === 'ready' ? [node.name] : [])));
-  const [disks, members] = await Promise.all([askDisks(options, pki, ready), options.listMembers?.(pki, signal)]);
+  if ('why' in seen) {
+    const disks = await askDisks(options, pki, new Set());
+    return { kind: 'silent', why: seen.why, hasKeys: true, disks, asOf };
+  }
+  const { settled = new Set() } = options;
+  const well = seen.nodes.filter(
+    (node) => node.ready === 'ready' && (node.role === 'worker' || settled.has(bootOf(node))),
+  );
+  const [disks, members] = await Promise.all([
+    askDisks(options, pki, new Set(well.map(({ name }) => name))),
+    options.listMembers?.(pki, signal),
+  ]);
+  for (const node of seen.nodes)
+    if (disks.some(({ name, state }) => name === node.name && state === 'member')) settled.add(bootOf(node));
   return { ...seen, kind: 'answers', disks, ...(members === undefined ? {} : { members }), asOf };
 }
+
+const bootOf = ({ name, bootId }: NodeFacts): string => `${name} ${bootId}`;
 
 type Seen = Pick<Extract<ClusterFacts, { readonly kind: 'answers' }>, 'version' | 'nodes' | 'settled'>;
 

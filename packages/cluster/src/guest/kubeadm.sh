@@ -32,14 +32,24 @@ run_kubeadm() {
 if [ "$job" != addons ]; then
   [ ! -e "$marks/begun" ] || undo
   mkdir -p "$marks"
-  : > "$marks/begun"
+  echo "$job" > "$marks/begun"
   # On disk before the first file of a cluster is: after a power cut it says what the rest is.
   sync "$marks/begun" "$marks"
 fi
 tar -x -p --no-same-owner --no-overwrite-dir -f files/root.tar -C / || exit
 systemctl start containerd.service || exit
+finishing=
+if [ "$job" = addons ] && [ -e "$marks/begun" ]; then
+  # Of an init that was cut off when the cluster answered already (kubeadm-check.sh): what comes after that, any number of times.
+  say 'Finishing what an earlier try left'
+  finishing=1
+  for phase in 'upload-config all' mark-control-plane bootstrap-token; do
+    # shellcheck disable=SC2086 # two words
+    (cd files && kubeadm init phase $phase --config kubeadm.yaml) || exit
+  done
+fi
 run_kubeadm || exit
-if [ "$job" != addons ]; then
+if [ "$job" != addons ] || [ -n "$finishing" ]; then
   # What kubeadm wrote is on disk before the mark is that says so.
   sync --file-system "$marks"
   : > "$marks/member"

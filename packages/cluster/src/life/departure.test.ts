@@ -8,7 +8,7 @@ const facts = makeClusterFacts(blueprint);
 const none: ReadonlyMap<string, LabwrightError> = new Map();
 const [first, second, third, worker] = blueprint.machines.map((machine) => ({ ...machine, runs: true }));
 const leaving = (cluster = facts, drainObstacles = none) =>
-  planDepartures({ cluster, drainObstacles, joinObstacles: none });
+  planDepartures({ cluster, drainObstacles, joinObstacles: none, blueprint });
 
 describe('a machine leaves', () => {
   test('drained, then out of the cluster; the next one after the VM before it is gone', () => {
@@ -47,19 +47,60 @@ describe('a machine leaves', () => {
     const silent = {
       kind: 'silent',
       why: 'no answer',
+      hasKeys: true,
       disks: [{ name: worker!.name, state: 'blank' }],
       asOf: 0,
     } as const;
     expect(
-      planDepartures({ cluster: silent, drainObstacles: none, joinObstacles: none }).planDeparture(worker!, 'removed'),
+      planDepartures({ cluster: silent, drainObstacles: none, joinObstacles: none, blueprint }).planDeparture(
+        worker!,
+        'removed',
+      ),
     ).toEqual([]);
+  });
+});
+
+describe('while the API is silent', () => {
+  type Told = Extract<Parameters<typeof planDepartures>[0]['cluster'], { readonly kind: 'silent' }>['disks'];
+  const silent = (disks: Told, hasKeys = true) =>
+    planDepartures({
+      cluster: { kind: 'silent', why: 'no answer', hasKeys, disks, asOf: 0 },
+      ...{ drainObstacles: none, joinObstacles: none, blueprint },
+    });
+  const refused = (code: string) => expect.objectContaining({ code });
+
+  test('a control plane whose disk could not be asked stays: it may be half of what decides', () => {
+    expect(() => silent([]).planDeparture(second!, 'removed')).toThrow(refused('LW6001'));
+    expect(() => silent([{ name: second!.name, state: 'busy' }]).planDeparture(second!, 'made-anew')).toThrow(
+      refused('LW6001'),
+    );
+    // Also one that the lab file does not have any more.
+    expect(() => silent([]).planDeparture({ ...second!, name: 'node104' }, 'removed')).toThrow(refused('LW6001'));
+  });
+
+  test('one that is half joined stays, unless the cluster was never formed', () => {
+    const begun = { name: second!.name, state: 'begun' } as const;
+    expect(() => silent([begun]).planDeparture(second!, 'removed')).toThrow(refused('LW6001'));
+    const all = [begun, { name: first!.name, state: 'begun' }, { name: third!.name, state: 'blank' }] as const;
+    expect(silent(all).planDeparture(second!, 'removed')).toEqual([]);
+  });
+
+  test('nothing is lost with what has no disk, where there never was a cluster, and with a worker', () => {
+    expect(silent([]).planDeparture({ ...second!, isGone: true }, 'made-anew')).toEqual([]);
+    expect(silent([], false).planDeparture(second!, 'removed')).toEqual([]);
+    expect(silent([]).planDeparture(worker!, 'removed')).toEqual([]);
   });
 });
 
 describe('a drain that somebody asked for', () => {
   test('takes nobody out of etcd: also the only control plane can be drained, and one while another is down', () => {
     const lab = makeClusterBlueprint(1, 1);
-    const departures = planDepartures({ cluster: makeClusterFacts(lab), drainObstacles: none, joinObstacles: none });
+    const departures = planDepartures({
+      cluster: makeClusterFacts(lab),
+      drainObstacles: none,
+      joinObstacles: none,
+      blueprint,
+    });
     expect(departures.planDrain({ ...first!, runs: true })).toMatchObject([
       { id: 'node.drain node101', reason: 'you asked for it', needs: [] },
     ]);
@@ -116,10 +157,15 @@ describe('it is refused before anything changes', () => {
   test('when it could not join again; for good it may go, and one that the cluster never knew is not made either', () => {
     const obstacle = new LabwrightError('LW6035', { what: 'the file has another version' });
     const joinObstacles = new Map([['node111', obstacle]]);
-    const departures = planDepartures({ cluster: facts, drainObstacles: none, joinObstacles });
+    const departures = planDepartures({ cluster: facts, drainObstacles: none, joinObstacles, blueprint });
     expect(() => departures.planDeparture(worker!, 'made-anew')).toThrow(obstacle);
     expect(departures.planDeparture(worker!, 'removed')).toHaveLength(2);
-    const unknown = planDepartures({ cluster: { ...facts, nodes: [] }, drainObstacles: none, joinObstacles });
+    const unknown = planDepartures({
+      cluster: { ...facts, nodes: [] },
+      drainObstacles: none,
+      joinObstacles,
+      blueprint,
+    });
     expect(() => unknown.planDeparture({ ...worker!, runs: false }, 'made-anew')).toThrow(obstacle);
   });
 
@@ -133,11 +179,15 @@ describe('it is refused before anything changes', () => {
     const silent = {
       kind: 'silent',
       why: 'no answer',
+      hasKeys: true,
       disks: [{ name: worker!.name, state: 'member' }],
       asOf: 0,
     } as const;
     expect(() =>
-      planDepartures({ cluster: silent, drainObstacles: none, joinObstacles: none }).planDeparture(worker!, 'removed'),
+      planDepartures({ cluster: silent, drainObstacles: none, joinObstacles: none, blueprint }).planDeparture(
+        worker!,
+        'removed',
+      ),
     ).toThrow(expect.objectContaining({ code: 'LW6001' }));
   });
 });

@@ -1,4 +1,5 @@
 // How a machine leaves the cluster: drained, out of etcd, its Node deleted, in that order, before its VM goes or is made anew.
+import type { Blueprint } from '@labwright/core/blueprint/blueprint';
 import type { VmId } from '@labwright/core/addresses/names';
 import { LabwrightError } from '@labwright/core/errors/error';
 import type { ClusterFacts, EtcdMemberFacts, NodeFacts } from '@labwright/core/facts/cluster';
@@ -13,6 +14,8 @@ export interface DepartureFacts {
   readonly drainObstacles: ReadonlyMap<string, LabwrightError>;
   /** By machine: why it could not join again if it were made anew. Machines that could are not in it. */
   readonly joinObstacles: ReadonlyMap<string, LabwrightError>;
+  /** Of the lab. A machine that is not of it any more may have been either. */
+  readonly blueprint: Pick<Blueprint, 'machines' | 'spares'>;
 }
 
 export interface Leaving {
@@ -23,6 +26,8 @@ export interface Leaving {
    * go with the node.
    */
   readonly runs: boolean;
+  /** It has no VM, and no disk that could be lost. */
+  readonly isGone?: boolean;
 }
 
 export interface Departures {
@@ -54,14 +59,15 @@ export const membershipQueue = 'cluster/voters';
  * One after the other: a removal is judged as if those before it in the plan were done, and its steps wait for them. It
  * lasts for one plan.
  */
-export function planDepartures({ cluster, drainObstacles, joinObstacles }: DepartureFacts): Departures {
+export function planDepartures(facts: DepartureFacts): Departures {
+  const { cluster, drainObstacles, joinObstacles } = facts;
   let members: readonly EtcdMemberFacts[] | undefined = cluster.kind === 'answers' ? cluster.members : undefined;
   let before: readonly string[] = [];
   return {
     planDeparture: (machine, because) => {
       const lasting = because === 'made-anew' ? joinObstacles.get(machine.name) : undefined;
       if (lasting !== undefined) throw lasting;
-      const known = findInCluster(cluster, machine.name);
+      const known = findInCluster(facts, machine);
       if (known === undefined) return [];
       const { node, member } = known;
       if (node !== undefined && !node.ours) throw notOurs(machine.name);
@@ -81,7 +87,7 @@ export function planDepartures({ cluster, drainObstacles, joinObstacles }: Depar
       return [...drain, remove];
     },
     planDrain: (machine) => {
-      const node = findInCluster(cluster, machine.name)?.node;
+      const node = findInCluster(facts, machine)?.node;
       if (node !== undefined && !node.ours) throw notOurs(machine.name);
       if (node?.ready !== 'ready' || !machine.runs) return [];
       const obstacle = drainObstacles.get(machine.name);
@@ -104,24 +110,47 @@ function judgeRemoval(
 }
 
 function findInCluster(
-  cluster: ClusterFacts,
-  name: string,
+  { cluster, blueprint: { machines, spares = [] } }: DepartureFacts,
+  { name, isGone }: Pick<Leaving, 'name' | 'isGone'>,
 ): { readonly node?: NodeFacts; readonly member?: EtcdMemberFacts } | undefined {
   if (cluster.kind === 'silent') {
-    // A machine that was never in a cluster needs no leave of it, and neither does one whose cluster was never formed.
     const state = cluster.disks.find((disk) => disk.name === name)?.state;
-    if (state !== 'member') return undefined;
+    if (state === 'member') {
+      throw new LabwrightError('LW6001', {
+        what: `${name} is in the cluster, whose API does not answer, so it is left as it is`,
+        where: { machine: name },
+        why: cluster.why,
+        fix: ['labwright up   brings back what has stopped', 'labwright cluster status'],
+      });
+    }
+    // A machine that was never in a cluster needs no leave of it, and neither does one whose cluster was never formed.
+    if (isGone === true || !cluster.hasKeys || state === 'blank' || state === 'foreign') return undefined;
+    const known = [...machines, ...spares].find((each) => each.name === name);
+    if (known !== undefined && known.role !== 'control-plane') return undefined;
+    if (state === 'begun' && wasNeverFormed(cluster, machines)) return undefined;
     throw new LabwrightError('LW6001', {
-      what: `${name} is in the cluster, whose API does not answer, so it is left as it is`,
+      what: `${name} may hold data of the cluster, whose API does not answer, so it is left as it is`,
       where: { machine: name },
-      why: cluster.why,
-      fix: ['labwright up   brings back what has stopped', 'labwright cluster status'],
+      why: `${cluster.why}; ${state === undefined ? 'its disk could not be asked' : 'its disk is half of a control plane'}`,
+      fix: ['labwright up   brings back what has stopped', 'labwright destroy --all   gives up the lab as a whole'],
     });
   }
   const node = cluster.nodes.find((each) => each.name === name);
   const member = cluster.members?.find((each) => each.name === name);
   if (node === undefined && member === undefined) return undefined;
   return { ...(node === undefined ? {} : { node }), ...(member === undefined ? {} : { member }) };
+}
+
+/** Every control plane of the lab could be asked, and none is in a cluster. */
+function wasNeverFormed(
+  { disks }: Extract<ClusterFacts, { readonly kind: 'silent' }>,
+  machines: Blueprint['machines'],
+): boolean {
+  return machines
+    .filter(({ role }) => role === 'control-plane')
+    .every(({ name }) =>
+      disks.some((disk) => disk.name === name && (disk.state === 'blank' || disk.state === 'begun')),
+    );
 }
 
 function planDrain(

@@ -113,7 +113,7 @@ describe('a machine', () => {
 
   test('the API being silent, nothing of the cluster is made anew, and starting goes on', () => {
     const facts = makeFacts(blueprint, { node101: died, node111: lostDisk });
-    const cluster = { kind: 'silent', why: 'no answer', disks: [], asOf: 0 } as const;
+    const cluster = { kind: 'silent', why: 'no answer', hasKeys: true, disks: [], asOf: 0 } as const;
     expect(brief(planHealing(blueprint, { ...facts, cluster }))).toEqual(['start node101', 'wait node111']);
   });
 

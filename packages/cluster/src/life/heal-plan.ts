@@ -140,7 +140,11 @@ function findObstacle(
     const isFirst = machine.role === 'control-plane';
     return wait(machine, `${why}, and the cluster does not answer: ${cluster.why}`, [
       'labwright cluster status',
-      ...(isFirst ? ['when its control planes are lost for good: labwright cluster restore FILE'] : []),
+      ...(isFirst
+        ? [
+            'when more than half of its control planes are lost for good: labwright up, then labwright cluster restore FILE',
+          ]
+        : []),
     ]);
   }
   const node = cluster.nodes.find((each) => each.name === machine.name);
@@ -161,7 +165,7 @@ function findObstacle(
   if (verdict.kind === 'allowed') return undefined;
   return wait(machine, `${why}, and it cannot leave etcd: ${verdict.why}`, [
     verdict.fix,
-    'or: labwright cluster restore FILE',
+    'or, when its members are lost for good: labwright up, then labwright cluster restore FILE',
   ]);
 }
 

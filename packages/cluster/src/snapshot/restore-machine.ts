@@ -70,5 +70,5 @@ export function makeRestoreMachine(
 }
 
 function isPhase(text: string | undefined): text is RestorePhase {
-  return text === 'untouched' || text === 'stopped' || text === 'restored' || text === 'started';
+  return text === 'absent' || text === 'untouched' || text === 'stopped' || text === 'restored' || text === 'started';
 }

@@ -43,6 +43,10 @@ esac`,
 
 afterEach(async () => await rm(folder, { recursive: true, force: true }));
 
+test('a machine that was made anew is in no cluster, and is left out', async () => {
+  expect(await run('look')).toEqual({ code: 0, lines: ['phase absent'] });
+});
+
 describe('the etcd of a machine', { timeout: 60_000 }, () => {
   test.each(['3.4.13-0', 'v3.4.23'])('%s is restored by the etcdctl of the machine', async (tag) => {
     await runsEtcd(`k8s.gcr.io/etcd:${tag}`);
@@ -116,6 +120,7 @@ describe('nothing is stopped and nothing restored by an older program', { timeou
   });
 
   test('where no etcd is set up', async () => {
+    await write('var/lib/labwright/cluster/member', '');
     const manifest = `${folder}/etc/kubernetes/manifests/etcd.yaml`;
     expect(await run('look')).toEqual({
       code: 1,

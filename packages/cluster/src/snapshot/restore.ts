@@ -3,13 +3,15 @@
 //
 //   look (all) ─▶ stop (all) ─▶ restore (all) ─▶ start (all) ─▶ the API answers ─▶ other kubelets, kube-proxy ─▶ finish (all)
 //
+// Machines that are in no cluster (made anew after a loss) are left out: the new group is of the others, and they join it later.
+//
 // Each machine remembers how far it is for this snapshot, so a restore that was killed goes on, and no machine is restored
 // twice or started beside one that still has the old data.
 import type { Clock } from '@labwright/core/ports/clock';
 import { LabwrightError } from '@labwright/core/errors/error';
 
-/** How far a machine is with this very snapshot. */
-export type RestorePhase = 'untouched' | 'stopped' | 'restored' | 'started';
+/** How far a machine is with this very snapshot. 'absent': it is in no cluster, so nothing is restored there; it joins afterwards. */
+export type RestorePhase = 'absent' | 'untouched' | 'stopped' | 'restored' | 'started';
 
 /** One control plane, as a restore needs it; each act is done when it returns and harmless to repeat. */
 export interface RestoreHost {
@@ -55,12 +57,16 @@ export interface RestoreOptions {
 const lookAgainMs = 500;
 
 export async function restoreCluster(options: RestoreOptions): Promise<void> {
-  const { hosts, snapshot, signal, progress } = options;
+  const { snapshot, signal, progress } = options;
   const { sha256 } = snapshot;
-  if (hosts.length === 0) throw new LabwrightError('LW0001', { what: 'a cluster has a control plane' });
+  if (options.hosts.length === 0) throw new LabwrightError('LW0001', { what: 'a cluster has a control plane' });
   // All of them answer, or none is touched.
   progress('looks at every control plane');
-  const told = await onAll(hosts, async (host) => await host.fetchPhase(sha256, signal));
+  const all = await onAll(options.hosts, async (host) => ({ host, phase: await host.fetchPhase(sha256, signal) }));
+  const found = all.filter(({ phase }) => phase !== 'absent');
+  if (found.length === 0) throw nothingThere(options.hosts);
+  const hosts = found.map(({ host }) => host);
+  const told = found.map(({ phase }) => phase);
   // None starts before all are restored: beside one that has, an untouched one has finished and forgotten.
   const isEnding = told.includes('started');
   const phases = told.map((phase) => (isEnding && phase === 'untouched' ? 'started' : phase));
@@ -84,6 +90,13 @@ export async function restoreCluster(options: RestoreOptions): Promise<void> {
 }
 
 const order: readonly RestorePhase[] = ['untouched', 'stopped', 'restored', 'started'];
+
+const nothingThere = (hosts: readonly RestoreHost[]): LabwrightError =>
+  new LabwrightError('LW6014', {
+    what: 'there is no cluster that the snapshot could be restored in',
+    why: `no control plane is in one: ${hosts.map(({ name }) => name).join(', ')}`,
+    fix: ['labwright up   forms it; then the same command again'],
+  });
 
 async function waitForApi({
   clock,

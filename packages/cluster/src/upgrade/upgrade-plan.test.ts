@@ -159,7 +159,10 @@ describe('refused before anything changes', () => {
     const members = blueprint.machines.slice(0, 3).map((machine, at) => makeEtcdMember(machine, { healthy: at !== 2 }));
     expect(refusal(blueprint, makeFacts({ cluster: makeClusterFacts(blueprint, { members }) })).code).toBe('LW6033');
     expect(
-      refusal(blueprint, makeFacts({ cluster: { kind: 'silent', why: 'no answer', disks: [], asOf: 0 } })).code,
+      refusal(
+        blueprint,
+        makeFacts({ cluster: { kind: 'silent', why: 'no answer', hasKeys: true, disks: [], asOf: 0 } }),
+      ).code,
     ).toBe('LW6001');
   });
 });

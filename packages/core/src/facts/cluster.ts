@@ -8,6 +8,8 @@ export type ClusterFacts =
   | {
       readonly kind: 'silent';
       readonly why: string;
+      /** There are keys of a cluster, or ones that cannot be read: it may have been formed. */
+      readonly hasKeys: boolean;
       /** Of the members that could be asked over SSH; one that is off or new is not among them. */
       readonly disks: readonly DiskFacts[];
       readonly asOf: number;
@@ -17,7 +19,7 @@ export type ClusterFacts =
       /** Of the API server that answered. */
       readonly version: KubernetesVersion;
       readonly nodes: readonly NodeFacts[];
-      /** Of the members without a ready node, as far as they could be asked over SSH. */
+      /** Of the members without a ready node and of control planes, as far as they had to be asked over SSH and could be. */
       readonly disks: readonly DiskFacts[];
       /** Which of our own objects it has, as a digest of all of them (formation/cluster-objects.ts); undefined before the first. */
       readonly settled?: string;
@@ -26,8 +28,11 @@ export type ClusterFacts =
       readonly asOf: number;
     };
 
-/** 'member' of this lab's cluster, 'foreign' of another; 'begun': kubeadm was begun on it and did not end well. */
-export type DiskState = 'blank' | 'begun' | 'member' | 'foreign';
+/**
+ * 'member' of this lab's cluster, 'foreign' of another; 'begun': kubeadm was begun on it and did not end well; 'busy': it is being
+ * run there.
+ */
+export type DiskState = 'blank' | 'begun' | 'busy' | 'member' | 'foreign';
 
 /** What a machine's own disk says of it. */
 export interface DiskFacts {

@@ -111,19 +111,20 @@ export function makeClusterArea(options: ClusterAreaOptions): ClusterArea {
   // A replacement is of the lab as soon as its VM runs.
   const known = { ...blueprint, machines: allMachines(blueprint) };
 
+  const settled = new Set<string>();
   const observe: ClusterArea['observe'] = async (hypervisors, signal) => {
     try {
       const reachable = findReachable(options, hypervisors);
       const effective = withReplacements(blueprint, hypervisors);
       const listMembers = async (pki: ClusterPki, call: AbortSignal) =>
         await listEtcdMembers(effective, pki, { clock, signal: call });
-      const facts = await observeCluster({ ...shared, blueprint: known, reachable, listMembers, signal });
+      const facts = await observeCluster({ ...shared, blueprint: known, reachable, settled, listMembers, signal });
       if (facts.kind === 'silent') await vault.assertUsable(signal);
       return { facts, keys: { kind: 'usable' } };
     } catch (thrown) {
       const error = asLabwrightError(thrown);
       if (error.code !== 'LW1003' && error.code !== 'LW6010') throw error;
-      const facts: ClusterFacts = { kind: 'silent', why: error.message, disks: [], asOf: clock.now() };
+      const facts: ClusterFacts = { kind: 'silent', why: error.message, hasKeys: true, disks: [], asOf: clock.now() };
       return { facts, keys: { kind: 'unusable', error: error.toJSON() } };
     }
   };

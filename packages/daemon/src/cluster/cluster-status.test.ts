@@ -32,7 +32,13 @@ test('a machine that should be a node and is none is absent, and a node that is 
 });
 
 test('of a silent cluster nothing is known', () => {
-  const status = formatClusterStatus(blueprint, cluster, { kind: 'silent', why: 'off', disks: [], asOf: 0 });
+  const status = formatClusterStatus(blueprint, cluster, {
+    kind: 'silent',
+    why: 'off',
+    hasKeys: true,
+    disks: [],
+    asOf: 0,
+  });
   expect([status.why, status.version, status.nodes.map(({ state }) => state)]).toEqual([
     'off',
     null,

@@ -129,7 +129,7 @@ export function makeLifeArea(options: LifeAreaOptions): LifeArea {
     openDepartures: async (facts, leaving, signal) => {
       const drainObstacles = await findDrainObstacles(connect, facts, leaving, signal);
       const joinObstacles = findJoinObstacles(cluster.version, allMachines(blueprint), facts);
-      return planDepartures({ cluster: facts, drainObstacles, joinObstacles });
+      return planDepartures({ cluster: facts, drainObstacles, joinObstacles, blueprint });
     },
     planUpgrade: async (effective, facts, signal) => {
       const known = await upgradeFacts(facts, signal);

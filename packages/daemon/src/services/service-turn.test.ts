@@ -5,7 +5,10 @@ import { expect, test } from 'vitest';
 import type { ClusterView } from '../cluster/cluster-area.ts';
 import { findServiceTurn } from './service-turn.ts';
 
-const silent: ClusterView = { facts: { kind: 'silent', why: '', disks: [], asOf: 0 }, keys: { kind: 'usable' } };
+const silent: ClusterView = {
+  facts: { kind: 'silent', why: '', hasKeys: true, disks: [], asOf: 0 },
+  keys: { kind: 'usable' },
+};
 const answering: ClusterView = {
   facts: { kind: 'answers', version: '1.35.4', nodes: [], disks: [], asOf: 0 } as unknown as ClusterView['facts'],
   keys: { kind: 'usable' },

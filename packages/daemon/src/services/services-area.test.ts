@@ -72,7 +72,10 @@ describe('a lab without a cluster', () => {
 });
 
 describe('a lab with a cluster', () => {
-  const silent: ClusterView = { facts: { kind: 'silent', why: '', disks: [], asOf: 0 }, keys: { kind: 'usable' } };
+  const silent: ClusterView = {
+    facts: { kind: 'silent', why: '', hasKeys: true, disks: [], asOf: 0 },
+    keys: { kind: 'usable' },
+  };
   const secrets = { db: { data: { password: { env: 'DB_PASSWORD' } } } };
   const form = (change: Step['change']): Step => ({
     ...{ id: 'cluster.form cluster', kind: 'cluster.form', target: 'cluster', title: '', reason: '', needs: [] },

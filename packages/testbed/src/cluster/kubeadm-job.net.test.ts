@@ -5,7 +5,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type JobOutcome, type KubeadmJob, runKubeadmJob } from '@labwright/cluster/formation/kubeadm-job';
-import { fetchDiskState } from '@labwright/cluster/formation/machine-disk';
+import { fetchDiskState, markBegun } from '@labwright/cluster/formation/machine-disk';
 import { runMachineJob, type MachineJob } from '@labwright/cluster/machine-job/machine-job';
 import { systemClock } from '@labwright/core/ports/system';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -148,6 +148,41 @@ describe('a run of kubeadm', () => {
     expect(await start(addons)).toEqual({ kind: 'refused', state: 'blank' });
     await start();
     expect([await start(addons), await start(addons)]).toEqual([{ kind: 'done' }, { kind: 'done' }]);
+    expect(await state()).toBe('member');
+  });
+
+  test('an init that was cut off when all ran is finished with the add-ons; a join is not', async () => {
+    const addons = { kind: 'addons', command: ['init', 'phase', 'addon', 'all'], options: [], files: [] } as const;
+    await writeFile(join(folder, 'broken'), '');
+    await start();
+    await rm(join(folder, 'broken'));
+    const before = (await told()).length;
+    expect(await start(addons)).toEqual({ kind: 'done' });
+    const words = (await told())
+      .slice(before)
+      .split('\n')
+      .filter((line) => line.startsWith('kubeadm'));
+    expect(words.map((line) => line.replace(' --config kubeadm.yaml', '').trim())).toEqual([
+      'kubeadm init phase upload-config all',
+      'kubeadm init phase mark-control-plane',
+      'kubeadm init phase bootstrap-token',
+      'kubeadm init phase addon all',
+    ]);
+    expect(await state()).toBe('member');
+
+    await markBegun(machine.shell, { timeoutMs: 10_000, signal });
+    expect(await state()).toBe('begun');
+    expect(await start(addons)).toEqual({ kind: 'refused', state: 'begun' });
+  });
+
+  test('says that it is busy while it runs', async () => {
+    const open = await gate();
+    const words: string[] = [];
+    const outcome = start({}, (each) => words.push(each));
+    await expect.poll(() => words).toContain('kubeadm: certificates');
+    expect(await state()).toBe('busy');
+    await open();
+    await outcome;
     expect(await state()).toBe('member');
   });
 

@@ -203,6 +203,15 @@ describe.skipIf(found.kind === 'missing')('a snapshot in its folder', () => {
       const restored = new Map<string, number>();
       let count = 0;
       let isDead = false;
+      const notReached = async (): Promise<never> => {
+        throw new Error('nothing is done to a machine that is in no cluster');
+      };
+      const anew: RestoreHost = {
+        name: 'node103',
+        peerUrl: 'https://127.0.0.1:1',
+        fetchPhase: async () => 'absent',
+        ...{ stop: notReached, restore: notReached, start: notReached, finish: notReached },
+      };
       const hosts = fresh.names().map((name): RestoreHost => {
         // Who is dead does nothing more, also on the other machines.
         const alive = (): void => {
@@ -265,7 +274,7 @@ describe.skipIf(found.kind === 'missing')('a snapshot in its folder', () => {
       let connection: ClusterConnection | undefined;
       const run = async (): Promise<void> =>
         await restoreCluster({
-          hosts,
+          hosts: [...hosts, anew],
           snapshot: { sha256: summary.sha256, plain },
           fetchUnreadiness: async () => {
             const [server] = servers.values();

@@ -320,7 +320,7 @@ async function observe(cluster: StandInCluster, etcd: EtcdProcesses, signal: Abo
   const unready = await cluster.connection
     .fetchUnreadiness({ signal: AbortSignal.any([signal, AbortSignal.timeout(4000)]) })
     .catch(String);
-  if (unready !== undefined) return { kind: 'silent', why: unready, disks, asOf: 0 };
+  if (unready !== undefined) return { kind: 'silent', why: unready, hasKeys: true, disks, asOf: 0 };
   const nodes = await listNodes(cluster.connection, { signal });
   const { members } = await fetchEtcdGroup(etcd.group(), { signal, timeoutMs: 2000 });
   return {

@@ -50,7 +50,7 @@ export async function planHeal(cluster: StandInCluster): Promise<Plan> {
       }),
     ),
   };
-  const guard = planDepartures({ cluster: facts, drainObstacles: new Map(), joinObstacles: new Map() });
+  const guard = planDepartures({ cluster: facts, drainObstacles: new Map(), joinObstacles: new Map(), blueprint });
   const healing = planHealingSteps(blueprint, planHealing(blueprint, healFacts), { hypervisors, guard });
   const running = new Set(cluster.machines().flatMap((it) => (it.running ? [String(it.blueprint.name)] : [])));
   const members = planMembers(healing.blueprint, facts, healing);
@@ -64,7 +64,7 @@ export async function up(cluster: StandInCluster, file: Blueprint, cutOff?: CutO
 
 export async function planUp(cluster: StandInCluster, file: Blueprint): Promise<Plan> {
   const { hypervisors, blueprint, facts } = await look(cluster, file);
-  const guard = planDepartures({ cluster: facts, drainObstacles: new Map(), joinObstacles: new Map() });
+  const guard = planDepartures({ cluster: facts, drainObstacles: new Map(), joinObstacles: new Map(), blueprint });
   const reports = cluster
     .machines()
     .flatMap(({ blueprint: { name }, running, generation }) =>

@@ -5,6 +5,11 @@ if systemctl is-active --quiet labwright-kubeadm.service; then
   echo 'labwright: busy'
   exit 0
 fi
+# A snapshot is being restored, and the members of the restored group have not told where they answer yet.
+if [ -e /var/lib/labwright/restore ] || [ -d /etc/kubernetes/manifests.stopped-for-restore ]; then
+  echo 'labwright: busy'
+  exit 0
+fi
 if [ -e "$manifest" ] && { [ ! -e /var/lib/labwright/cluster/begun ] || [ -n "$(find "$manifest" -mmin -2)" ]; }; then
   echo 'labwright: busy'
   exit 0

@@ -5,6 +5,8 @@ manifests=/etc/kubernetes/manifests
 # Beside them and not in a folder of ours: a look at the machine shows at once why nothing runs.
 parked=/etc/kubernetes/manifests.stopped-for-restore
 data=/var/lib/etcd
+# In the cluster (guest/state.sh of its formation).
+member=/var/lib/labwright/cluster/member
 # Where the image of etcd is looked into; not in the job's own folder, which is removed as a whole.
 root=/run/labwright-etcd-image
 
@@ -70,6 +72,10 @@ restore_data() { # FOLDER
 
 case $act in
   look)
+    # A machine that was made anew and never joined has nothing to restore, and joins what is restored elsewhere.
+    if [ "$phase" = untouched ] && [ ! -e "$member" ] && [ ! -e "$manifests/etcd.yaml" ]; then
+      phase=absent
+    fi
     # Before anything stops.
     case $phase in
       untouched | stopped)
@@ -81,6 +87,8 @@ case $act in
     ;;
   stop)
     say 'stops the kubelet and what it runs'
+    # Of an earlier restore that was cut off when it was done: this one is another, also of the same snapshot.
+    [ "$phase" != untouched ] || rm -f "$data/.restored-by-labwright"
     systemctl stop kubelet.service || exit
     # Without manifests nothing comes back, whatever starts the kubelet.
     if [ ! -d "$parked" ]; then

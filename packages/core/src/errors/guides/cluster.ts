@@ -127,7 +127,7 @@ export const clusterGuide: Readonly<Record<Extract<ErrorCode, `LW6${string}`>, E
       'etcd decides as long as more than half of its voters answer. What was asked for could have left too few, so it was not begun; nothing was changed.',
     advice: [
       'Bring back the control planes that do not answer, or add one, and run the command again.',
-      'When more than half are lost for good, only a snapshot helps: `labwright cluster restore FILE`.',
+      'When more than half are lost for good, only a snapshot helps. `labwright up` makes their machines anew and cannot go on; `labwright cluster restore FILE` restores it on those that are left; `labwright up` joins the others.',
     ],
   },
   LW6034: {
