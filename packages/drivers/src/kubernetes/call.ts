@@ -44,8 +44,7 @@ export function makeCaller(transport: ApiTransport, endpoint: string, clock: Clo
       let pauseMs = backOffMs[turn - 1] ?? longestPauseMs;
       if (exchange.kind === 'silence') {
         // A POST that may have arrived could have made its object: asking again would report it as a conflict.
-        if (isLast || (exchange.sent && request.method === 'POST'))
-          throw silenceError(endpoint, request, exchange.reason);
+        if (isLast || (exchange.sent && request.method === 'POST')) throw silenceError(endpoint, request, exchange);
       } else if (exchange.status >= 200 && exchange.status < 300) {
         const value = parseJson(exchange.body);
         if (value === undefined) throw misreadError(endpoint, request, `not JSON: ${exchange.body.slice(0, 120)}`);

@@ -70,7 +70,10 @@ export interface ClusterConnection {
   fetchVersion(options: CallOptions): Promise<KubernetesVersion>;
   /** Which groups and versions are served; asked once a connection. */
   fetchApis(options: CallOptions): Promise<ClusterApis>;
-  /** GET /readyz: undefined when ready, otherwise the checks that fail, or that it does not answer. Never throws LW6001. */
+  /**
+   * GET /readyz: undefined when ready, otherwise the checks that fail, or that it does not answer and what is to be done then.
+   * Never throws LW6001.
+   */
   fetchUnreadiness(options: CallOptions): Promise<string | undefined>;
   /** undefined when there is none. */
   get<T extends ClusterObject>(kind: Kind<T>, name: ObjectName, options: CallOptions): Promise<T | undefined>;
@@ -152,7 +155,10 @@ export function connectCluster(login: ClusterLogin, options: ConnectOptions): Cl
     fetchApis: async (call) => await discovery.fetchApis(call),
     async fetchUnreadiness(call) {
       const exchange = await caller.ask('/readyz?verbose', call);
-      if (exchange.kind === 'silence') return exchange.reason;
+      if (exchange.kind === 'silence') {
+        const { reason, fix } = exchange;
+        return fix === undefined ? reason : `${reason}; ${fix}`;
+      }
       if (exchange.status === 200) return undefined;
       const failing = exchange.body.split('\n').filter((line) => line.startsWith('[-]'));
       return failing.length === 0

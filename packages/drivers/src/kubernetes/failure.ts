@@ -1,7 +1,7 @@
 // What an API server answers when it says no: its Status object, and the error it becomes.
 import { LabwrightError } from '@labwright/core/errors/error';
 import { z } from 'zod';
-import type { ApiRequest } from './transport.ts';
+import type { ApiRequest, Exchange } from './transport.ts';
 
 const statusSchema = z.looseObject({
   kind: z.literal('Status'),
@@ -110,12 +110,17 @@ export function refusalError(endpoint: string, request: ApiRequest, refusal: Ref
   });
 }
 
-export function silenceError(endpoint: string, request: ApiRequest, reason: string): LabwrightError {
+export function silenceError(
+  endpoint: string,
+  request: ApiRequest,
+  { reason, fix }: Pick<Extract<Exchange, { readonly kind: 'silence' }>, 'reason' | 'fix'>,
+): LabwrightError {
+  const looks = ['labwright cluster status', `curl -k https://${endpoint}/livez`];
   return new LabwrightError('LW6001', {
     what: `the cluster's API at ${endpoint} does not answer`,
     where: placeOf(endpoint, request),
     why: reason,
-    fix: ['labwright cluster status', `curl -k https://${endpoint}/livez`],
+    fix: fix === undefined ? looks : [fix, ...looks],
   });
 }
 

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { LabwrightError } from '@labwright/core/errors/error';
 import { type Dispatcher, Pool } from 'undici';
 import type { ClusterLogin } from './connection.ts';
+import { fetchIsOwnCertificate } from './ended-certificate.ts';
 
 export interface ApiRequest {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -20,10 +21,19 @@ export type Exchange =
       readonly retryAfterMs?: number;
     }
   /** `sent` is false when it is certain that nothing of the request left this computer. */
-  | { readonly kind: 'silence'; readonly sent: boolean; readonly reason: string };
+  | {
+      readonly kind: 'silence';
+      readonly sent: boolean;
+      readonly reason: string;
+      /** What ends the silence, where that is known. */
+      readonly fix?: string;
+    };
 
 export interface ApiTransport {
-  /** Throws LW6003 for a wrong certificate and the signal's reason when aborted; everything else is an Exchange. */
+  /**
+   * Throws LW6003 for a wrong certificate and the signal's reason when aborted; everything else is an Exchange, also a certificate
+   * of the cluster's own that has ended.
+   */
   send(request: ApiRequest, signal: AbortSignal): Promise<Exchange>;
   /**
    * An answer of many lines that come over time. What is not a 200 is read to its end and given as an Exchange. The lines
@@ -86,7 +96,7 @@ export function openTransport(
         return await readAnswer(await ask(calls, request, signal, timeouts.answerMs));
       } catch (error) {
         signal.throwIfAborted();
-        return describeSilence(login, error);
+        return await describeSilence(login, error, { timeoutMs: timeouts.connectMs, signal });
       }
     },
     async stream(path, silenceMs, signal) {
@@ -96,7 +106,7 @@ export function openTransport(
         return readLines(response.body);
       } catch (error) {
         signal.throwIfAborted();
-        return describeSilence(login, error);
+        return await describeSilence(login, error, { timeoutMs: timeouts.connectMs, signal });
       }
     },
     async close() {
@@ -133,9 +143,20 @@ const certificateProblem = /CERT|SIGNATURE|ISSUER|ALTNAME|CRL|INVALID_CA|PURPOSE
 const neverConnected =
   /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT)$/;
 
-function describeSilence(login: ClusterLogin, error: unknown): Exchange {
+const renewal = 'labwright cluster renew   gives the control planes new certificates';
+
+interface CallLimits {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+async function describeSilence(login: ClusterLogin, error: unknown, call: CallLimits): Promise<Exchange> {
   const code = codeOf(error);
   const words = error instanceof Error && error.message !== '' ? error.message : code;
+  if (code === 'CERT_HAS_EXPIRED') {
+    const ended = await describeEnded(login, words, call);
+    if (ended !== undefined) return ended;
+  }
   if (certificateProblem.test(code) && !code.startsWith('ERR_SSL_')) {
     const { address, port, serverName } = login.endpoint;
     throw new LabwrightError('LW6003', {
@@ -150,6 +171,22 @@ function describeSilence(login: ClusterLogin, error: unknown): Exchange {
     });
   }
   return { kind: 'silence', sent: !neverConnected.test(code), reason: words };
+}
+
+/** Undefined when the certificate that has ended is not the cluster's own. */
+async function describeEnded(login: ClusterLogin, words: string, call: CallLimits): Promise<Exchange | undefined> {
+  try {
+    if (!(await fetchIsOwnCertificate(login, call))) return undefined;
+    return { kind: 'silence', sent: false, reason: 'its certificate has ended', fix: renewal };
+  } catch (error) {
+    call.signal.throwIfAborted();
+    // Whose it is, is looked at again with the next call.
+    return {
+      kind: 'silence',
+      sent: false,
+      reason: `${words}; ${error instanceof Error ? error.message : String(error)}`,
+    };
+  }
 }
 
 /** Of the error or, where several addresses were tried, of the last one. */

@@ -144,7 +144,7 @@ async function* readEvents<T extends ClusterObject>(
   const request = { method: 'GET', path } as const;
   const opened = await transport.stream(path, silenceMs, signal);
   if ('kind' in opened) {
-    if (opened.kind === 'silence') throw silenceError(caller.endpoint, request, opened.reason);
+    if (opened.kind === 'silence') throw silenceError(caller.endpoint, request, opened);
     if (opened.status === 410) throw new Forgotten();
     throw refusalError(caller.endpoint, request, parseRefusal(opened.status, opened.body));
   }

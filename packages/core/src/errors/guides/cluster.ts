@@ -5,10 +5,11 @@ import type { ErrorCode } from '../table.ts';
 export const clusterGuide: Readonly<Record<Extract<ErrorCode, `LW6${string}`>, ErrorGuide>> = {
   LW6001: {
     meaning:
-      'No answer came from the API server of the cluster: its control planes are off or still starting, the address of the endpoint leads nowhere, or a firewall is between. What runs in the cluster keeps running.',
+      'No answer came from the API server of the cluster: its control planes are off or still starting, the address of the endpoint leads nowhere, a firewall is between, or the certificates of the control planes have ended. What runs in the cluster keeps running.',
     advice: [
       '`labwright cluster status` tells what is known of each control plane.',
       'Check the way there from this computer: `curl -k https://ADDRESS:PORT/livez`.',
+      'Certificates that have ended: `labwright cluster certs` tells which, and `labwright cluster renew` makes new ones over SSH.',
     ],
   },
   LW6002: {
