@@ -18,7 +18,17 @@ const dayMs = 86_400_000;
 /** A month is enough to be told of a renewal that fails, and to mend it. */
 const renewalMs = 30 * dayMs;
 
-export type RenewInput = { readonly name: string; readonly address: string };
+export type RenewInput = {
+  readonly name: string;
+  readonly address: string;
+  /** Its own have ended already. */
+  readonly hasEnded: boolean;
+  /**
+   * Members that answer when it is done. Of those whose certificates have ended each one refuses the others: none is well before
+   * enough of them have new ones, so the last of them waits for all.
+   */
+  readonly wellAfter: readonly string[];
+};
 
 export interface RenewalFacts {
   /** By control plane: its certificates, as far as it could be asked. */
@@ -39,31 +49,58 @@ const limits = {
 } as const;
 
 /**
- * One control plane after the other, those with a certificate that ends within 30 days. Throws LW6033 when one of them cannot
- * stop for a moment; certificates that have ended already are renewed all the same, since nothing decides any more then.
+ * One control plane after the other, those with a certificate that ends within 30 days; first those of which one has ended, which
+ * are renewed whatever the others are, since they decide nothing any more. Throws LW6033 when one of the others cannot stop for a
+ * moment then.
  */
-export function planRenewals({ machines }: Blueprint, { certificates, members, now }: RenewalFacts): readonly Step[] {
+export function planRenewals({ machines }: Blueprint, facts: RenewalFacts): readonly Step[] {
+  const due = machines.flatMap((machine): readonly Due[] => {
+    const first = findFirstEnding(machine, facts);
+    return first === undefined ? [] : [{ machine, first, hasEnded: first.expiresAt <= facts.now }];
+  });
+  const ended = due.filter(({ hasEnded }) => hasEnded);
+  const names = ended.map(({ machine }) => String(machine.name));
+  // They are well again when the turn of the others comes.
+  const members = facts.members.map((each) => (names.includes(each.name) ? { ...each, healthy: true } : each));
   let before: readonly string[] = [];
-  return machines.flatMap((machine) => {
-    // The kubelet renews its own, and is behind when its machine was off.
-    const ending = (certificates.get(machine.name) ?? []).filter(
-      ({ name, expiresAt }) => name !== 'kubelet' && expiresAt - now < renewalMs,
-    );
-    const [first] = ending.toSorted((one, other) => one.expiresAt - other.expiresAt);
-    if (first === undefined) return [];
-    if (first.expiresAt > now) assertAllowed(machine.name, judgeMember({ members }, machine.name, 'pause'));
-    const step = planRenewal(machine, first, { now, needs: before });
+  return [...ended, ...due.filter(({ hasEnded }) => !hasEnded)].map((each) => {
+    const { name } = each.machine;
+    if (!each.hasEnded) assertAllowed(name, judgeMember({ members }, name, 'pause'));
+    const wellAfter = each.hasEnded ? (each === ended.at(-1) ? names : []) : [name];
+    const step = planRenewal(each, { now: facts.now, needs: before, wellAfter });
     before = [step.id];
-    return [step];
+    return step;
   });
 }
 
+interface Due {
+  readonly machine: MachineBlueprint;
+  /** The soonest to end. */
+  readonly first: CertificateExpiry;
+  readonly hasEnded: boolean;
+}
+
+/** Undefined when none ends soon. */
+function findFirstEnding(
+  { name }: MachineBlueprint,
+  { certificates, now }: RenewalFacts,
+): CertificateExpiry | undefined {
+  // The kubelet renews its own, and is behind when its machine was off.
+  const ending = (certificates.get(name) ?? []).filter(
+    (each) => each.name !== 'kubelet' && each.expiresAt - now < renewalMs,
+  );
+  return ending.toSorted((one, other) => one.expiresAt - other.expiresAt)[0];
+}
+
 function planRenewal(
-  machine: MachineBlueprint,
-  first: CertificateExpiry,
-  { now, needs }: { readonly now: number; readonly needs: readonly string[] },
+  { machine, first, hasEnded }: Due,
+  {
+    now,
+    needs,
+    wellAfter,
+  }: Pick<RenewInput, 'wellAfter'> & { readonly now: number; readonly needs: readonly string[] },
 ): Step {
-  const input: RenewInput = { name: machine.name, address: machine.address };
+  const input: RenewInput = { name: machine.name, address: machine.address, hasEnded, wellAfter };
   const days = Math.floor((first.expiresAt - now) / dayMs);
   return {
     id: stepId('certs.renew', machine.name),
@@ -71,7 +108,7 @@ function planRenewal(
     target: machine.name,
     title: `renew the certificates of ${machine.name}`,
     change: 'change',
-    reason: days < 0 ? `${first.name} has ended` : `${first.name} ends in ${days} ${days === 1 ? 'day' : 'days'}`,
+    reason: hasEnded ? `${first.name} has ended` : `${first.name} ends in ${days} ${days === 1 ? 'day' : 'days'}`,
     needs,
     risk: { level: 'restart' },
     estimateMs: limits.estimateMs,
@@ -95,18 +132,15 @@ export function makeRenewalExecutor(options: RenewalOptions): Executor {
   };
 }
 
-async function renew(
-  options: RenewalOptions,
-  { name, address }: RenewInput,
-  { signal, progress }: StepContext,
-): Promise<string> {
+async function renew(options: RenewalOptions, input: RenewInput, { signal, progress }: StepContext): Promise<string> {
   const { openShell, clock } = options;
-  await handOver(options, name, signal);
+  const { name, address, wellAfter } = input;
+  await handOver(options, input, signal);
   const job = {
     unit: 'labwright-renew',
     description: 'Labwright: renew certificates',
     script: readFileSync(join(import.meta.dirname, 'guest/renew.sh'), 'utf8'),
-    settings: { address },
+    settings: { address, answers: wellAfter.length === 0 ? 'later' : 'now' },
   } as const;
   await runMachineJob(openShell(hostName(name)), name, job, {
     clock,
@@ -115,30 +149,44 @@ async function renew(
     patienceMs: limits.silenceMs,
     timeoutMs: limits.jobMs,
   });
-  await waitForMember(options, name, signal);
+  if (wellAfter.length > 0) await waitForMembers(options, input, signal);
   return 'has certificates for another year';
 }
 
-/** When the certificates have ended nobody answers any more, and there is nothing to hand over. */
-async function handOver({ openEtcd }: RenewalOptions, name: string, signal: AbortSignal): Promise<void> {
+/**
+ * When the certificates have ended nobody answers any more, or those do that are renewed already and have no leader: then there is
+ * nothing to hand over.
+ */
+async function handOver(
+  { openEtcd }: RenewalOptions,
+  { name, hasEnded }: RenewInput,
+  signal: AbortSignal,
+): Promise<void> {
   const call = { signal, timeoutMs: limits.etcdMs };
   try {
     const facts = await fetchEtcdGroup(await openEtcd(signal), call);
     const member = facts.members.find((each) => each.name === name);
     if (member !== undefined) await moveLeadershipFrom(facts, member.id, call);
   } catch (error) {
-    if (!(error instanceof LabwrightError) || error.code !== 'LW6031') throw error;
+    signal.throwIfAborted();
+    const isNobody =
+      error instanceof LabwrightError && (error.code === 'LW6031' || (hasEnded && error.code === 'LW6032'));
+    if (!isNobody) throw error;
   }
 }
 
-/** The next one's turn comes when this member answers again. */
-async function waitForMember({ openEtcd, clock }: RenewalOptions, name: string, signal: AbortSignal): Promise<void> {
+/** The next one's turn comes when these members answer again. */
+async function waitForMembers(
+  { openEtcd, clock }: RenewalOptions,
+  { name, wellAfter }: RenewInput,
+  signal: AbortSignal,
+): Promise<void> {
   const deadline = clock.monotonic() + limits.wellMs;
   for (;;) {
     try {
       const facts = await fetchEtcdGroup(await openEtcd(signal), { signal, timeoutMs: limits.etcdMs });
-      const own = facts.members.find((member) => member.name === name);
-      if (own?.healthy === true) return;
+      const well = facts.members.filter((member) => member.healthy).map((member) => member.name);
+      if (wellAfter.every((each) => well.includes(each))) return;
       if (clock.monotonic() > deadline) throw neverWell(name);
     } catch (error) {
       signal.throwIfAborted();
