@@ -12,6 +12,7 @@ import { type ClusterApis, makeDiscovery, objectPath } from './discovery.ts';
 import { misreadError } from './failure.ts';
 import { type AppliedObject, type ClusterObject, clusterObjectSchema, type Kind, type ObjectName } from './kind.ts';
 import { listObjects, type ListedObjects } from './list.ts';
+import { openRenewedTransport } from './renewed-transport.ts';
 import { type ApiRequest, openTransport } from './transport.ts';
 import { watchObjects, type WatchHandlers } from './watch.ts';
 
@@ -28,6 +29,8 @@ export interface ClusterLogin {
   /** PEM of the client certificate. */
   readonly certificate: string;
   readonly privateKey: Secret;
+  /** Of one that a connection may outlive: from this time on (milliseconds since 1970 UTC) its successor is asked for and used. */
+  readonly renewal?: { readonly at: number; readonly next: () => Promise<ClusterLogin> };
 }
 
 export interface ConnectOptions {
@@ -128,7 +131,8 @@ const versionSchema = z.looseObject({ gitVersion: z.string() });
 export function connectCluster(login: ClusterLogin, options: ConnectOptions): ClusterConnection {
   const { clock, log, connectTimeoutMs = 5_000, answerTimeoutMs = 40_000 } = options;
   const endpoint = `${login.endpoint.address}:${login.endpoint.port}`;
-  const transport = openTransport(login, { connectMs: connectTimeoutMs, answerMs: answerTimeoutMs });
+  const timeouts = { connectMs: connectTimeoutMs, answerMs: answerTimeoutMs };
+  const transport = openRenewedTransport(login, (each) => openTransport(each, timeouts), clock);
   const caller = makeCaller(transport, endpoint, clock, log);
   const discovery = makeDiscovery(caller);
   const closing = new AbortController();

@@ -40,7 +40,13 @@ export interface ApiTransport {
    * throw when nothing came for `silenceMs`, and when the connection breaks.
    */
   stream(path: string, silenceMs: number, signal: AbortSignal): Promise<AsyncIterable<string> | Exchange>;
+  /** Breaks off what is under way. */
   close(): Promise<void>;
+}
+
+export interface FinishingTransport extends ApiTransport {
+  /** Takes no more requests; resolves when those under way, streams included, have ended. */
+  finish(): Promise<void>;
 }
 
 const longestAnswerBytes = 256 * 1024 * 1024;
@@ -50,7 +56,7 @@ const connections = 8;
 export function openTransport(
   login: ClusterLogin,
   timeouts: { readonly connectMs: number; readonly answerMs: number },
-): ApiTransport {
+): FinishingTransport {
   const { address, port, serverName } = login.endpoint;
   const origin = `https://${isIP(address) === 6 ? `[${address}]` : address}:${port}`;
   const common: Pool.Options = {
@@ -108,6 +114,9 @@ export function openTransport(
         signal.throwIfAborted();
         return await describeSilence(login, error, { timeoutMs: timeouts.connectMs, signal });
       }
+    },
+    async finish() {
+      await Promise.all([calls.close(), streams.close()]);
     },
     async close() {
       await Promise.all([calls.destroy(), streams.destroy()]);
