@@ -1,9 +1,14 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { hostName } from '@labwright/core/addresses/names';
 import { expect, test } from 'vitest';
 import { makeControlPlaneFiles, makeKubeletFiles } from '../pki/control-plane-files.ts';
 import { makeClusterPki } from '../pki/pki.ts';
-import { parseCertificates } from './certificates.ts';
+import { fetchCertificates, parseCertificates } from './certificates.ts';
 import { readGuestFile } from './kubeadm-job.ts';
+import type { OpenShell } from './shell.ts';
 import { makeMember } from '../sample-lab.test-data.ts';
 import { cluster, lab } from './sample-cluster.test-data.ts';
 
@@ -50,4 +55,30 @@ test('what a control plane uses, by name and end, without authorities and withou
   ]);
   expect(new Set(found.map(({ expiresAt }) => expiresAt))).toEqual(new Set([now + yearMs, now + yearMs + 1000]));
   expect(found.at(-1)?.name).toBe('kubelet');
+});
+
+test('a machine that cannot read one that is there says so, and one without any has none', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'certificates-'));
+  // As on the machine, with the folder in place of its own.
+  const openShell: OpenShell = () => async (_command, call) => {
+    const input = String(call.stdin).replaceAll('/etc/kubernetes', folder).replaceAll('/var/lib/kubelet', folder);
+    const { status, stdout, stderr } = spawnSync('sh', ['-s'], { input, encoding: 'utf8' });
+    return { exitCode: status ?? 255, stdout, stderr };
+  };
+  const call = { timeoutMs: 10_000, signal: new AbortController().signal };
+  try {
+    await mkdir(join(folder, 'pki'));
+    expect(await fetchCertificates(openShell, hostName('node101'), call)).toEqual([]);
+    await writeFile(join(folder, 'admin.conf'), 'users: []\n');
+    expect(await fetchCertificates(openShell, hostName('node101'), call)).toEqual([]);
+    // Root reads any file, but no folder.
+    await mkdir(join(folder, 'pki/apiserver.crt'));
+    await expect(fetchCertificates(openShell, hostName('node101'), call)).rejects.toMatchObject({
+      code: 'LW6036',
+      where: { machine: 'node101' },
+      why: expect.stringContaining('apiserver.crt'),
+    });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });

@@ -1,8 +1,10 @@
 // When the certificates of a cluster end: our authorities, and what each control plane uses.
+import type { HostName } from '@labwright/core/addresses/names';
+import { LabwrightError } from '@labwright/core/errors/error';
 import { getExpiry } from '../pki/authority.ts';
 import type { ClusterPki } from '../pki/pki.ts';
 import { readGuestFile } from './kubeadm-job.ts';
-import type { Shell } from './shell.ts';
+import type { OpenShell, ShellResult } from './shell.ts';
 
 export interface CertificateExpiry {
   /** "apiserver", "etcd/peer", "admin.conf", "kubelet". */
@@ -20,13 +22,27 @@ export function listAuthorities(pki: ClusterPki): readonly CertificateExpiry[] {
   return authorities.map(([name, { certificate }]) => ({ name, expiresAt: getExpiry(certificate) }));
 }
 
-/** What a control plane uses, the soonest to end first; without the authorities, which are the same everywhere. */
+/**
+ * What a control plane uses, the soonest to end first; without the authorities, which are the same everywhere. Throws what the
+ * shell throws, and LW6036 when they cannot be read there: that is not the same as none.
+ */
 export async function fetchCertificates(
-  shell: Shell,
+  openShell: OpenShell,
+  machine: HostName,
   call: { readonly timeoutMs: number; readonly signal: AbortSignal },
 ): Promise<readonly CertificateExpiry[]> {
-  const { stdout } = await shell(['sudo', 'sh', '-s'], { ...call, stdin: readGuestFile('certificates.sh') });
-  return parseCertificates(stdout);
+  const result = await openShell(machine)(['sudo', 'sh', '-s'], { ...call, stdin: readGuestFile('certificates.sh') });
+  if (result.exitCode !== 0) throw unreadable(machine, result);
+  return parseCertificates(result.stdout);
+}
+
+function unreadable(machine: HostName, { exitCode, stderr }: ShellResult): LabwrightError {
+  return new LabwrightError('LW6036', {
+    what: `the certificates of ${machine} could not be read, so nobody knows when they end`,
+    where: { machine },
+    why: stderr.trim() || `the shell there ended with exit code ${exitCode}`,
+    fix: [`look what it says: ssh ${machine} sudo ls -l /etc/kubernetes/pki`, 'labwright cluster certs'],
+  });
 }
 
 export function parseCertificates(text: string): readonly CertificateExpiry[] {

@@ -241,12 +241,12 @@ function findReachable(
 
 async function askCertificates(openShell: OpenShell, { name }: MachineBlueprint, signal: AbortSignal) {
   try {
-    const found = await fetchCertificates(openShell(name), { timeoutMs: shellMs, signal });
+    const found = await fetchCertificates(openShell, name, { timeoutMs: shellMs, signal });
     return { certificates: found.map((each) => ({ ...each, place: name, isAuthority: false })), silent: [] };
   } catch (thrown) {
     signal.throwIfAborted();
     const error = asLabwrightError(thrown);
-    if (error.code !== 'LW3003' && error.code !== 'LW3004') throw error;
+    if (error.code !== 'LW3003' && error.code !== 'LW3004' && error.code !== 'LW6036') throw error;
     return { certificates: [], silent: [{ name, why: error.why ?? error.message }] };
   }
 }

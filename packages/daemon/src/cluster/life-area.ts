@@ -4,7 +4,7 @@ import { isRehearsal } from '@labwright/core/addresses/names';
 import type { Blueprint, ClusterBlueprint, SnapshotsBlueprint } from '@labwright/core/blueprint/blueprint';
 import { clusterNotFormed } from '@labwright/core/blueprint/missing-section';
 import type { Executor } from '@labwright/core/engine/engine';
-import { LabwrightError } from '@labwright/core/errors/error';
+import { asLabwrightError, type ErrorJson, type LabwrightError } from '@labwright/core/errors/error';
 import type { ClusterFacts } from '@labwright/core/facts/cluster';
 import { decryptAge, encryptAgeBytes } from '@labwright/core/lab/age';
 import { readOrMakeAgeIdentity } from '@labwright/core/lab/age-identity';
@@ -142,9 +142,11 @@ export function makeLifeArea(options: LifeAreaOptions): LifeArea {
       return need === undefined ? undefined : formatUpgradeNote(need);
     },
     planRenewals: async (effective, facts, signal) => {
-      const certificates = await fetchControlPlaneCertificates(reach, effective, signal);
+      // Before a cluster is formed its machines have none.
+      if ((await reach.vault.read(signal)) === undefined) return { steps: [], problems: [], notes: [] };
+      const { certificates, ...left } = await fetchControlPlaneCertificates(reach, effective, signal);
       const members = facts.kind === 'answers' ? (facts.members ?? []) : [];
-      return { steps: planRenewals(effective, { certificates, members, now: clock.now() }), problems: [], notes: [] };
+      return { steps: planRenewals(effective, { certificates, members, now: clock.now() }), ...left };
     },
     planRestore: async (effective, file, signal) => {
       const { summary } = await readSnapshot(file, folder.cipher, signal);
@@ -156,22 +158,34 @@ export function makeLifeArea(options: LifeAreaOptions): LifeArea {
 
 const shellMs = 20_000;
 
-/** Of those that could be asked: the others are asked the next time. */
+interface ControlPlaneCertificates extends Omit<AreaPlan, 'steps'> {
+  readonly certificates: ReadonlyMap<string, readonly CertificateExpiry[]>;
+}
+
+/** Of those that could be asked; of the others it says why: theirs may end as well. */
 async function fetchControlPlaneCertificates(
   { openShell }: ClusterReach,
   { machines }: Blueprint,
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, readonly CertificateExpiry[]>> {
-  const found = new Map<string, readonly CertificateExpiry[]>();
+): Promise<ControlPlaneCertificates> {
+  const certificates = new Map<string, readonly CertificateExpiry[]>();
+  const problems: ErrorJson[] = [];
+  const notes: string[] = [];
   for (const { name } of machines.filter(({ role }) => role === 'control-plane')) {
     try {
-      found.set(name, await fetchCertificates(openShell(name), { timeoutMs: shellMs, signal }));
-    } catch (error) {
+      certificates.set(name, await fetchCertificates(openShell, name, { timeoutMs: shellMs, signal }));
+    } catch (thrown) {
       signal.throwIfAborted();
-      if (!(error instanceof LabwrightError) || (error.code !== 'LW3003' && error.code !== 'LW3004')) throw error;
+      const error = asLabwrightError(thrown);
+      const { code, why, message } = error;
+      // One that is off is told of elsewhere.
+      if (code === 'LW3003' || code === 'LW3004')
+        notes.push(`${name} could not be asked for its certificates: ${why ?? message}`);
+      else if (code === 'LW6036') problems.push(error.toJSON());
+      else throw thrown;
     }
   }
-  return found;
+  return { certificates, problems, notes };
 }
 
 /** Of nodes that are ready: the others are not drained. */
