@@ -41,6 +41,7 @@ function makeWorld(
   const log: Log = {
     ...silentLog,
     warn: (message, fields) => warnings.push(`${message}: ${String(fields?.['why'] ?? '')}`),
+    error: (message, fields) => warnings.push(`${message}: ${String(fields?.['what'] ?? '')}`),
   };
   const service_ = service as HealingOptions['service'];
   return { stop, sleeps, runs, warnings, clock, service: service_, log };
@@ -83,4 +84,27 @@ test('scheduled work runs when it is due, and not before', async () => {
   await keepDoing({ ...world, work, lookMs: 10, signal: world.stop.signal });
   expect(asked).toBe(3);
   expect(world.runs).toHaveLength(1);
+});
+
+const renewal = { name: 'certificates', intent: { kind: 'renew' }, isDue: async () => true } as const;
+const rhythm = { work: renewal, firstLookMs: 1, againMs: 5, lookMs: 100 } as const;
+
+test('scheduled work is first looked at soon, then at its own pace, and soon again after another run', async () => {
+  const world = makeWorld(4, (at) => (at === 2 ? new LabwrightError('LW5003', { what: 'not now' }) : nothing));
+  await keepDoing({ ...world, ...rhythm, signal: world.stop.signal });
+  expect(world.sleeps).toEqual([1, 100, 5, 100, 100]);
+});
+
+test('scheduled work that fails, or leaves something, is told of once and tried again later each time', async () => {
+  const failing = makeWorld(7, () => something, 'failed');
+  await keepDoing({ ...failing, ...rhythm, signal: failing.stop.signal });
+  expect(failing.sleeps).toEqual([1, 5, 10, 20, 40, 80, 100, 100]);
+  expect(failing.warnings).toEqual(['scheduled work failed: it failed']);
+
+  const unread = new LabwrightError('LW6036', { what: 'the certificates of node101 could not be read' }).toJSON();
+  const leaving = makeWorld(4, (at) => (at < 3 ? { ...something, problems: [unread] } : nothing));
+  await keepDoing({ ...leaving, ...rhythm, signal: leaving.stop.signal });
+  expect(leaving.sleeps).toEqual([1, 5, 10, 100, 100]);
+  expect(leaving.runs).toHaveLength(2);
+  expect(leaving.warnings).toEqual(['scheduled work leaves something: the certificates of node101 could not be read']);
 });

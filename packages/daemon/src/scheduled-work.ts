@@ -4,7 +4,7 @@ import { asLabwrightError } from '@labwright/core/errors/error';
 import type { Intent } from '@labwright/core/contract/contract';
 import type { Clock } from '@labwright/core/ports/clock';
 import type { Log } from '@labwright/core/ports/log';
-import type { LabService, RunOptions } from './lab-service.ts';
+import { listWaits, type LabService, type RunOptions } from './lab-service.ts';
 
 export interface ScheduledWork {
   /** For the log: "snapshot". */
@@ -20,24 +20,41 @@ export interface ScheduledWorkOptions {
   readonly log: Log;
   /** How often it is asked whether it is due. */
   readonly lookMs: number;
+  /** Before the first look, where that is not as long: a service that never runs for `lookMs` would not look at all. */
+  readonly firstLookMs?: number;
+  /** After something stood in the way, where that is not as long; after each failure twice as long as the time before. */
+  readonly againMs?: number;
   readonly signal: AbortSignal;
 }
 
 /** Resolves when the signal is aborted; a step under way is finished first. */
 export async function keepDoing(options: ScheduledWorkOptions): Promise<void> {
-  const { work, clock, log, lookMs, signal } = options;
+  const { work, clock, log, lookMs, firstLookMs = lookMs, againMs = lookMs, signal } = options;
+  let pauseMs = firstLookMs;
+  let failures = 0;
   let told = '';
+  const failed = (): void => {
+    pauseMs = Math.min(lookMs, againMs * 2 ** failures);
+    failures += 1;
+  };
   while (!signal.aborted) {
-    await clock.sleep(lookMs, signal).catch(() => undefined); // Aborted: the loop ends.
+    await clock.sleep(pauseMs, signal).catch(() => undefined); // Aborted: the loop ends.
     if (signal.aborted) return;
     try {
-      if (await work.isDue()) await doOnce(options);
-      told = '';
+      const left = (await work.isDue()) ? await doOnce(options) : '';
+      if (left !== '' && left !== told) log.warn('scheduled work leaves something', { work: work.name, why: left });
+      told = left;
+      if (left === '') [pauseMs, failures] = [lookMs, 0];
+      else failed();
     } catch (thrown) {
       if (signal.aborted) return;
       const error = asLabwrightError(thrown);
       // Somebody else's run is under way, or no host answers: both pass.
-      if (error.code === 'LW5003' || error.code === 'LW2001') continue;
+      if (error.code === 'LW5003' || error.code === 'LW2001') {
+        pauseMs = againMs;
+        continue;
+      }
+      failed();
       const { code, message: what, why = '' } = error;
       // The same trouble is told once, not every minute.
       if (what !== told) log.error('scheduled work failed', { work: work.name, code, what, why });
@@ -46,9 +63,11 @@ export async function keepDoing(options: ScheduledWorkOptions): Promise<void> {
   }
 }
 
-async function doOnce({ service, work, log, signal }: ScheduledWorkOptions): Promise<void> {
+/** What could not be planned; empty when that is nothing. */
+async function doOnce({ service, work, log, signal }: ScheduledWorkOptions): Promise<string> {
   const plan = await service.plan(work.intent, signal);
-  if (plan.steps.length === 0) return;
+  const left = listWaits(plan).join('; ');
+  if (plan.steps.length === 0) return left;
   log.info('scheduled work', { work: work.name, plan: plan.id });
   const run: RunOptions = {
     planId: plan.id,
@@ -59,4 +78,5 @@ async function doOnce({ service, work, log, signal }: ScheduledWorkOptions): Pro
   };
   const [failure] = (await service.run(run)).failures;
   if (failure !== undefined) throw failure.error;
+  return left;
 }

@@ -3,7 +3,7 @@ import type { Clock } from '@labwright/core/ports/clock';
 import type { LifeArea } from './cluster/life-area.ts';
 import { keepHealing } from './healing.ts';
 import type { LabService } from './lab-service.ts';
-import { keepDoing, type ScheduledWork } from './scheduled-work.ts';
+import { keepDoing, type ScheduledWork, type ScheduledWorkOptions } from './scheduled-work.ts';
 import type { ServeOptions } from './serve-options.ts';
 
 /** A command has none of it. Gives what ends it, the step under way finished first. */
@@ -17,7 +17,7 @@ export function startLoops(
   const scheduled = life === undefined ? [] : listScheduledWork(life, blueprint.snapshots?.everyMs, clock);
   const loops = [
     keepHealing({ service, clock, log, signal: ended }),
-    ...scheduled.map(({ lookMs, work }) => keepDoing({ service, work, lookMs, clock, log, signal: ended })),
+    ...scheduled.map((each) => keepDoing({ ...each, service, clock, log, signal: ended })),
   ];
   return async () => {
     closing.abort();
@@ -31,16 +31,15 @@ function listScheduledWork(
   life: LifeArea,
   snapshotsEveryMs: number | undefined,
   clock: Clock,
-): readonly { readonly lookMs: number; readonly work: ScheduledWork }[] {
-  const renewal: ScheduledWork = { name: 'certificates', intent: { kind: 'renew' }, isDue: async () => true };
-  if (snapshotsEveryMs === undefined) return [{ lookMs: 12 * 60 * minuteMs, work: renewal }];
+): readonly Pick<ScheduledWorkOptions, 'work' | 'lookMs' | 'firstLookMs' | 'againMs'>[] {
+  const certificates: ScheduledWork = { name: 'certificates', intent: { kind: 'renew' }, isDue: async () => true };
+  // A computer that is off at night, or a lab file that is edited every day, lets no service run for long.
+  const renewal = { work: certificates, firstLookMs: minuteMs, lookMs: 12 * 60 * minuteMs, againMs: 5 * minuteMs };
+  if (snapshotsEveryMs === undefined) return [renewal];
   const isDue = async (): Promise<boolean> => {
     const last = await life.fetchLastSnapshotAt();
     return last === undefined || clock.now() - last >= snapshotsEveryMs;
   };
   const snapshot: ScheduledWork = { name: 'snapshot', intent: { kind: 'snapshot', reason: 'scheduled' }, isDue };
-  return [
-    { lookMs: minuteMs, work: snapshot },
-    { lookMs: 12 * 60 * minuteMs, work: renewal },
-  ];
+  return [{ work: snapshot, lookMs: minuteMs }, renewal];
 }
