@@ -286,6 +286,36 @@ describe.skipIf(php === undefined)('RouterKeeper', () => {
     expect(await namesOn(at.router)).toContain('a');
   });
 
+  test('while it fails, wishes do not have it asked more often than a router that is well', async () => {
+    const at = await setUp();
+    at.fault = () => ({ status: 500, body: 'no' });
+    at.keeper.want(want(host('a')));
+    await at.until(() => at.keeper.standing.kind === 'failing');
+    const callsIn = async (seconds: number, eachSecond: (second: number) => void): Promise<number> => {
+      const before = at.calls();
+      for (let second = 0; second < seconds; second += 1) {
+        eachSecond(second);
+        at.clock.advance(1_000);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      return at.calls() - before;
+    };
+    const wished = await callsIn(100, (second) => {
+      at.keeper.want(want(host(`s${second}`)));
+    });
+    expect(wished).toBeLessThanOrEqual(22);
+    expect(await callsIn(200, () => undefined)).toBeLessThanOrEqual(4);
+    // A new wish need not wait for the end of the longest pause.
+    const [before, calls] = [at.clock.now(), at.calls()];
+    at.keeper.want(want(host('b')));
+    await at.until(() => at.calls() > calls);
+    expect(at.clock.now() - before).toBeLessThan(30_000);
+    at.fault = undefined;
+    at.keeper.want(want(host('b')));
+    await at.until(() => at.keeper.standing.kind === 'settled');
+    expect(await namesOn(at.router)).toEqual(['photos', 'b']);
+  });
+
   test('a router that was away while there was nothing to write is in step again afterwards', async () => {
     const at = await setUp();
     at.keeper.want(want(host('a')));

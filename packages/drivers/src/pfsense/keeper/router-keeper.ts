@@ -17,7 +17,7 @@ export class RouterKeeper {
   readonly #options: RouterKeeperOptions;
   readonly #memory: KeeperMemory;
   #failures = 0;
-  /** Something was wanted since names were put live last. */
+  /** Something was wanted since the last round began. */
   #isNew = false;
   #wake: () => void = () => undefined;
   /** While a refused login or certificate waits for its mending: aborted when it is tried again before that. */
@@ -61,8 +61,9 @@ export class RouterKeeper {
 
   /**
    * Works until the signal is aborted, and then rejects with its reason; else only with a fault of ours. Passing failures are
-   * tried again, with longer pauses. After a refused login or a wrong certificate (LW8002, LW8003) nothing is sent, because
-   * trying again would harm, until the password or the trusted certificate is another one, or `retry` was called.
+   * tried again, with longer pauses, which a new wish may shorten to `lookEveryMs`. After a refused login or a wrong certificate
+   * (LW8002, LW8003) nothing is sent, because trying again would harm, until the password or the trusted certificate is another
+   * one, or `retry` was called.
    */
   async run(signal: AbortSignal): Promise<never> {
     const { clock, log, lookEveryMs = 5_000 } = this.#options;
@@ -70,14 +71,16 @@ export class RouterKeeper {
     for (;;) {
       signal.throwIfAborted();
       let pauseMs = lookEveryMs;
+      // A router that fails is asked no more often than one that is well, however much is wanted of it meanwhile.
+      let leastMs = 0;
       try {
         pauseMs = await this.#rounds.run(['round'], signal, async () => {
+          this.#isNew = false;
           if (this.#memory.state === undefined || this.#isOutdated || clock.now() >= lookAtMs) {
             this.#isOutdated = false;
             await this.#look(signal);
             lookAtMs = clock.now() + lookEveryMs;
           }
-          this.#isNew = false;
           await putNamesLive(this.#memory, signal);
           return Math.min(await this.#step(signal), Math.max(0, lookAtMs - clock.now()));
         });
@@ -95,11 +98,13 @@ export class RouterKeeper {
         }
         this.#failures += 1;
         pauseMs = Math.min(longestPauseMs, 1_000 * 2 ** Math.min(this.#failures, 10));
+        leastMs = Math.min(pauseMs, lookEveryMs);
         log.warn('the router could not be kept', { ...reasonOf(failure), pauseMs });
         // What happened to a call without an answer is seen by looking.
         lookAtMs = 0;
       }
-      await this.#pause(pauseMs, signal);
+      if (leastMs > 0) await clock.sleep(leastMs, signal);
+      await this.#pause(pauseMs - leastMs, signal);
     }
   }
 
