@@ -113,7 +113,7 @@ function hear(
           sections: answer.slipped.join(', '),
         });
       }
-      memory.written = [...memory.written, ...changes];
+      memory.noteWritten(changes);
       memory.settle(wanted, answer.kind === 'written' ? answer.writes : 0);
       if (failed.length > 0) throw reloadError(connection, failed);
       // Our own addition to the hosts is live now; what slipped in shows at the next look.
@@ -133,7 +133,7 @@ function hear(
 /** A write whose answer was lost is found done: it is looked at as any other. */
 function verifyDoubted(memory: KeeperMemory): void {
   if (memory.inDoubt.length === 0) return;
-  memory.written = [...memory.written, ...memory.inDoubt];
+  memory.noteWritten(memory.inDoubt);
   memory.inDoubt = [];
   memory.verifySoon();
 }

@@ -92,6 +92,17 @@ export function giveUp(changes: readonly Change[], keys: ReadonlySet<string>): G
   return givenUp;
 }
 
+/** Whether a change only takes back what was given up. */
+export function isTakeBack(change: Change, givenUp: GivenUp): boolean {
+  if (change.kind !== 'entry') return false;
+  const known = givenUp.get(entryKey(change));
+  if (known === undefined) return false;
+  const [before, after] = [known.instead?.value, change.after];
+  return before === undefined || after === undefined
+    ? before === after
+    : canonicalValue(before) === canonicalValue(after);
+}
+
 /** Those of the given up that are still wanted as they were; what is wanted otherwise by now gets its chance. */
 export function stillGivenUp(givenUp: GivenUp, desired: DesiredRouter): GivenUp {
   const wanted = new Set(desired.entries.map((entry) => `${entryKey(entry)} ${canonicalValue(entry.value)}`));

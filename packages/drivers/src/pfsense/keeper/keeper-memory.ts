@@ -11,6 +11,7 @@ import {
   type GivenUp,
   type RouterPlan,
   giveUp,
+  isTakeBack,
   planRouter,
   stillGivenUp,
   withoutGivenUp,
@@ -41,8 +42,8 @@ export class KeeperMemory {
   written: readonly Change[] = [];
   /** Sent for writing, and no answer came. */
   inDoubt: readonly Change[] = [];
-  /** What was written did not work when it was looked at; it is looked at once more. */
-  isDoubted = false;
+  /** Keys of marks of what did not work when it was looked at; it is looked at once more. */
+  doubted: ReadonlySet<string> = new Set();
   #desired: DesiredRouter | undefined;
   /** How often something was wanted. */
   #wants = 0;
@@ -148,6 +149,14 @@ export class KeeperMemory {
   countWrites(count: number): void {
     this.schedule = afterOtherWrites(this.schedule, count, this.options.clock.now());
     this.options.writes?.remember(this.schedule.writes);
+  }
+
+  /** It is to be looked at, and has two looks before it. What was taken back is not judged: giving that up would be the other way. */
+  noteWritten(changes: readonly Change[]): void {
+    const judged = changes.filter((change) => !isTakeBack(change, this.#givenUp));
+    const keys = new Set(judged.map((change) => (change.kind === 'entry' ? change.mark.key : undefined)));
+    this.doubted = new Set([...this.doubted].filter((key) => !keys.has(key)));
+    this.written = [...this.written, ...judged];
   }
 
   /** The next plan has exactly these entries as they were before; whatever else changed meanwhile stays. */

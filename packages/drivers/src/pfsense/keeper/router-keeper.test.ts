@@ -237,6 +237,23 @@ describe.skipIf(php === undefined)('RouterKeeper', () => {
     await at.until(async () => (await at.router.readConfig()).includes('192.0.2.98'));
   });
 
+  test('each entry has two looks of its own: what fails once, as others fail before it, stays', async () => {
+    const looks: (readonly string[])[] = [];
+    const faults = [['a', 'c'], ['b', 'c'], []];
+    const probe = (changes: readonly Change[]): Promise<ReadonlyMap<string, string>> => {
+      looks.push(changes.map((change) => (change.kind === 'entry' ? change.mark.key : '')));
+      // While a look is under way, the next entry is wanted: it is written before the second one.
+      if (looks.length === 1) at.keeper.want(want([...host('a'), ...host('c'), ...host('b')]));
+      return Promise.resolve(new Map((faults[looks.length - 1] ?? []).map((key) => [key, 'no answer'])));
+    };
+    const at = await setUp({ probe });
+    const number = at.keeper.want(want([...host('a'), ...host('c')]));
+    await at.until(() => at.keeper.standing.verified > number);
+    expect(looks.slice(0, 3)).toEqual([['a', 'c'], ['a', 'c', 'b'], ['b']]);
+    expect([...at.keeper.standing.takenBack.keys()]).toEqual(['c']);
+    expect(await namesOn(at.router)).toEqual(['photos', 'a', 'b']);
+  });
+
   test('one bad back end is left out, and keeps nobody waiting', async () => {
     const at = await setUp();
     at.keeper.want(want([backEnd('good', 1), backEnd('bad', 666), backEnd('fine', 2), ...host('a')]));

@@ -17,22 +17,20 @@ export async function verifyWrite(memory: KeeperMemory, signal: AbortSignal): Pr
   const changes = memory.written;
   memory.written = [];
   const seen = changes.length === 0 ? new Map<string, string>() : await probe(changes, signal);
-  const isSecondLook = memory.isDoubted;
-  memory.isDoubted = seen.size > 0 && !isSecondLook;
-  if (seen.size === 0) {
-    memory.tell({ verified: memory.standing.written });
-    return;
-  }
-  if (!isSecondLook) {
+  const again = new Map([...seen].filter(([key]) => memory.doubted.has(key)));
+  const doubted = new Set([...seen.keys()].filter((key) => !again.has(key)));
+  memory.doubted = doubted;
+  if (seen.size === 0) memory.tell({ verified: memory.standing.written });
+  if (doubted.size > 0) {
     // A resolver that somebody started anew meanwhile has forgotten what was live only: it is told all of ours once more.
-    memory.written = changes;
+    memory.written = changes.filter((change) => change.kind === 'entry' && doubted.has(change.mark.key));
     memory.isRestarted = true;
     memory.verifySoon();
-    return;
   }
+  if (again.size === 0) return;
   log.warn('what was written does not work and is taken back', {
-    entries: [...seen].map(([key, why]) => `${key}: ${why}`).join('; '),
+    entries: [...again].map(([key, why]) => `${key}: ${why}`).join('; '),
   });
-  memory.giveUp(changes, seen);
+  memory.giveUp(changes, again);
   memory.putBack();
 }
