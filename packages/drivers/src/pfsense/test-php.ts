@@ -32,7 +32,10 @@ export async function findPhp(): Promise<Php | undefined> {
   return undefined;
 }
 
-/** Fills in what it misses, as the real one does, and takes no server with the port 666. */
+/**
+ * Fills in what it misses, as the real one does, and takes no server with the port 666. A reload fails at front ends whose ports
+ * are in the file "taken-ports", and names them unless the word "unnamed" is there too.
+ */
 const balancerPackage = `<?php
 function haproxy_check_and_run(&$messages, $reload) {
 	global $config;
@@ -44,6 +47,15 @@ function haproxy_check_and_run(&$messages, $reload) {
 	note_call($reload ? 'haproxy reload' : 'haproxy check');
 	$is_bad = strpos(serialize($pools), '"666"') !== false;
 	$messages = $is_bad ? 'Errors found<br/>[ALERT] port &lt;666&gt;' : '';
+	$file = "{$GLOBALS['folder']}/taken-ports";
+	$taken = $reload && !$is_bad && is_file($file) ? explode(' ', file_get_contents($file)) : array();
+	foreach (count($taken) > 0 ? $package['ha_backends']['item'] : array() as $front) {
+		if (in_array($front['a_extaddr']['item'][0]['extaddr_port'], $taken, true)) {
+			$named = in_array('unnamed', $taken, true) ? '' : "Starting frontend {$front['name']}: ";
+			$messages .= "<br/>[ALERT] (1) : {$named}cannot bind socket";
+			$is_bad = true;
+		}
+	}
 	return $is_bad ? false : 'Configuration file is valid';
 }
 `;

@@ -75,7 +75,7 @@ export const routerGuide: Readonly<Record<Extract<ErrorCode, `LW8${string}`>, Er
   },
   LW8010: {
     meaning:
-      'A change was written to the router, and when it was looked at afterwards it did not do what it should. Exactly our own entries were taken back to what they were; nobody else’s changes were undone.',
+      'A change was written to the router, and when it was looked at afterwards it did not do what it should, or HAProxy could not start with it. Exactly our own entries were taken back to what they were; nobody else’s changes were undone.',
     advice: [
       'What was looked at and what was seen is in the message; `labwright router diff` has it beside each entry.',
       'Status > System Logs on the router, at that minute.',

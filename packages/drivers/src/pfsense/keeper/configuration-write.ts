@@ -5,6 +5,7 @@ import { type RouterState, fetchRouterState } from '../router-state.ts';
 import { type WriteAnswer, balancerAnswer, writeAnswer } from '../snippet.ts';
 import { formatOwner, formatWriteRequest } from '../write-request.ts';
 import { balancerKeys, narrowBalancer } from './balancer-part.ts';
+import { hearBalancer } from './balancer-reload.ts';
 import { type DesiredRouter, resolverHosts } from './desired.ts';
 import { readOnlyError, refusalError, reloadError, restlessError } from './failure.ts';
 import type { KeeperMemory } from './keeper-memory.ts';
@@ -107,7 +108,8 @@ function hear(
   switch (answer.kind) {
     case 'written':
     case 'equal': {
-      const failed = Object.entries(answer.reloads).filter(([, message]) => message !== '');
+      const reloads = Object.entries(answer.reloads);
+      const failed = reloads.filter(([, message]) => message !== '');
       if (answer.kind === 'written' && answer.slipped.length > 0) {
         log.info('somebody saved a page on the router while we wrote; both are kept', {
           sections: answer.slipped.join(', '),
@@ -115,6 +117,7 @@ function hear(
       }
       memory.noteWritten(changes);
       memory.settle(wanted, answer.kind === 'written' ? answer.writes : 0);
+      for (const [part, message] of reloads) if (part === 'haproxy') hearBalancer(memory, message, changes);
       if (failed.length > 0) throw reloadError(connection, failed);
       // Our own addition to the hosts is live now; what slipped in shows at the next look.
       if (memory.state !== undefined) memory.live = resolverHosts(memory.plan(memory.state).document);

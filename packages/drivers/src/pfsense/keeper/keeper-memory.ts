@@ -3,7 +3,7 @@ import type { LabwrightError } from '@labwright/core/errors/error';
 import type { ConfigValue } from '../config/config-value.ts';
 import { isOwnedBy } from '../config/mark.ts';
 import { markOf, places } from '../config/place.ts';
-import type { Change } from '../edits/change.ts';
+import type { Change, EntryChange } from '../edits/change.ts';
 import { type NameRecords, planNameRecords } from '../names/name-records.ts';
 import type { RouterState } from '../router-state.ts';
 import {
@@ -44,6 +44,8 @@ export class KeeperMemory {
   inDoubt: readonly Change[] = [];
   /** Keys of marks of what did not work when it was looked at; it is looked at once more. */
   doubted: ReadonlySet<string> = new Set();
+  /** Changes of the balancer that were written, and how often HAProxy did not take them up. */
+  untaken: { readonly changes: readonly EntryChange[]; readonly tries: number } = { changes: [], tries: 0 };
   #desired: DesiredRouter | undefined;
   /** How often something was wanted. */
   #wants = 0;
@@ -151,9 +153,14 @@ export class KeeperMemory {
     this.options.writes?.remember(this.schedule.writes);
   }
 
-  /** It is to be looked at, and has two looks before it. What was taken back is not judged: giving that up would be the other way. */
+  /** What was taken back is not judged: to give that up would be to write again what did not work. */
+  withoutTakeBacks(changes: readonly Change[]): readonly Change[] {
+    return changes.filter((change) => !isTakeBack(change, this.#givenUp));
+  }
+
+  /** What was written is to be looked at, and has two looks before it. */
   noteWritten(changes: readonly Change[]): void {
-    const judged = changes.filter((change) => !isTakeBack(change, this.#givenUp));
+    const judged = this.withoutTakeBacks(changes);
     const keys = new Set(judged.map((change) => (change.kind === 'entry' ? change.mark.key : undefined)));
     this.doubted = new Set([...this.doubted].filter((key) => !keys.has(key)));
     this.written = [...this.written, ...judged];

@@ -11,7 +11,7 @@ import { parseXml } from '../config/xml-tree.ts';
 import type { PfsenseConnection } from '../connection.ts';
 import type { Change } from '../edits/change.ts';
 import { type OwnedEntry, entriesOf } from '../edits/plan-edits.ts';
-import { backEndEntry } from '../entries/balancer-entry.ts';
+import { backEndEntry, frontEndEntry } from '../entries/balancer-entry.ts';
 import { hostEntries } from '../entries/name-entry.ts';
 import { everyPlace, markFor, owner, residueOf, sampleConfig } from '../test-config.ts';
 import {
@@ -139,6 +139,18 @@ const backEnd = (key: string, port: number): OwnedEntry =>
     check: { kind: 'none' },
     servers: [{ name: 'n1', address: '192.0.2.21', port }],
   });
+const balancer = (key: string, port: number): readonly OwnedEntry[] => [
+  backEnd(key, 31_000),
+  frontEndEntry(markFor(key), {
+    name: `lw-${key}`,
+    address: { kind: 'one', address: '192.0.2.1' },
+    port,
+    routing: { kind: 'tcp', backEnd: `lw-${key}` },
+  }),
+];
+const takePorts = async ({ folder }: PhpRouter, text: string): Promise<void> => {
+  await writeFile(join(folder, 'taken-ports'), text);
+};
 const want = (entries: readonly OwnedEntry[]) => ({ owner, entries, managed: everyPlace });
 const namesOn = async (router: PhpRouter): Promise<readonly unknown[]> =>
   entriesOf(parseXml(await router.readConfig()), places.resolverHosts).map((entry) => textAt(entry, 'host'));
@@ -278,6 +290,61 @@ describe.skipIf(php === undefined)('RouterKeeper', () => {
     expect(at.keeper.standing.takenBack.size).toBe(0);
     await at.router.writeConfig((await at.router.readConfig()).replace('<port>666', '<port>5000'));
     await at.until(async () => (await at.router.readConfig()).includes('lw-good'));
+  });
+
+  test('what HAProxy tests well and cannot start with is taken back, alone', async () => {
+    const at = await setUp();
+    await takePorts(at.router, '9002');
+    at.keeper.want(want([...balancer('good', 9001), ...balancer('bad', 9002), ...host('a')]));
+    await at.until(() => at.keeper.standing.kind === 'failing');
+    expect(at.keeper.standing).toMatchObject({ error: { code: 'LW8004' }, takenBack: { size: 0 } });
+    await at.until(() => at.keeper.standing.kind === 'settled');
+    expect([...at.keeper.standing.takenBack.keys()]).toEqual(['bad']);
+    expect(at.keeper.standing.takenBack.get('bad')).toMatchObject({
+      code: 'LW8010',
+      why: expect.stringContaining('lw-bad: cannot bind'),
+    });
+    const text = await at.router.readConfig();
+    expect([text.includes('lw-good'), text.includes('lw-bad'), text.includes('main/a')]).toEqual([true, false, true]);
+    expect(await at.router.run('state', { known: '' })).toMatchObject({ isPending: false });
+    expect(await writesOn(at.router)).toBe(2);
+  });
+
+  test('where HAProxy does not say what it cannot start with, all that it has not taken up is taken back', async () => {
+    const at = await setUp();
+    at.keeper.want(want(balancer('known', 9001)));
+    await at.until(() => at.keeper.standing.verified > 0);
+    await takePorts(at.router, '9002 unnamed');
+    at.keeper.want(want([...balancer('known', 9001), ...balancer('bad', 9002), ...balancer('beside', 9003)]));
+    await at.until(() => at.keeper.standing.takenBack.size > 0);
+    await at.until(() => at.keeper.standing.kind === 'settled');
+    expect([...at.keeper.standing.takenBack.keys()].toSorted()).toEqual(['bad', 'beside']);
+    expect(await at.router.readConfig()).toContain('lw-known');
+  });
+
+  test('a front end whose port is taken after it was verified is taken back as well', async () => {
+    const at = await setUp();
+    at.keeper.want(want([...balancer('a', 9001), ...balancer('b', 9002)]));
+    await at.until(() => at.keeper.standing.verified > 0);
+    await takePorts(at.router, '9002');
+    const pending = { subsystems: ['haproxy'], down: [], up: [] };
+    await writeFile(join(at.router.folder, 'run/labwright.pending'), JSON.stringify(pending));
+    await at.until(() => at.keeper.standing.takenBack.size > 0);
+    await at.until(() => at.keeper.standing.kind === 'settled');
+    expect([...at.keeper.standing.takenBack.keys()]).toEqual(['b']);
+  });
+
+  test('when HAProxy cannot start with a front end of its owner’s, ours stay', async () => {
+    const at = await setUp();
+    await takePorts(at.router, '8080');
+    at.keeper.want(want(balancer('good', 9001)));
+    const reloads = async (): Promise<number> =>
+      (await readFile(join(at.router.folder, 'calls'), 'utf8')).split('haproxy reload').length - 1;
+    await at.until(async () => (await reloads()) > 3);
+    expect(at.keeper.standing.takenBack.size).toBe(0);
+    await takePorts(at.router, '');
+    await at.until(() => at.keeper.standing.kind === 'settled');
+    expect(await at.router.readConfig()).toContain('lw-good');
   });
 
   test('an answer that is lost after the write costs nothing: the next look finds it done', async () => {
