@@ -125,11 +125,21 @@ $lw_reload = function (string $subsystem, array $pending, $names) use ($lw_get, 
 		return '';
 	}
 	if ($subsystem === 'virtual-ip') {
-		foreach ($pending['down'] as $address) {
-			interface_vip_bring_down($address);
-		}
 		$addresses = $lw_get($config, array('virtualip', 'vip'));
-		foreach (is_array($addresses) ? $addresses : array() as $address) {
+		$addresses = is_array($addresses) ? $addresses : array();
+		foreach ($pending['down'] as $gone) {
+			// Somebody may have made it an address of their own since.
+			$is_there = false;
+			foreach ($addresses as $address) {
+				$is_there = $is_there || (isset($address['mode'], $address['subnet'], $address['interface']) &&
+				    in_array($address['mode'], array('ipalias', 'carp'), true) &&
+				    $address['subnet'] === $gone['subnet'] && $address['interface'] === $gone['interface']);
+			}
+			if (!$is_there) {
+				interface_vip_bring_down($gone);
+			}
+		}
+		foreach ($addresses as $address) {
 			// Without the list, as an earlier Labwright left it, all of ours are taken up.
 			$is_new = isset($pending['up'])
 				? in_array($address['subnet'], $pending['up'], true)
@@ -188,6 +198,10 @@ $lw_reload_all = function ($names) use ($lw_pending_file, $lw_reload): array {
 		unlink($lw_pending_file);
 	} else {
 		$pending['subsystems'] = $left;
+		if (!in_array('virtual-ip', $left, true)) {
+			$pending['down'] = array();
+			$pending['up'] = array();
+		}
 		file_put_contents($lw_pending_file, json_encode($pending));
 	}
 	return $reloads;

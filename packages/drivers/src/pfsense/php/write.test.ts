@@ -247,6 +247,45 @@ describe.skipIf(php === undefined)('write.php', () => {
     expect(await at.run('write', request(changes))).toMatchObject({ kind: 'equal', reloads: [] });
   });
 
+  test('an address that went is brought down once, and not when somebody has it by then', async () => {
+    const at = await open();
+    const one = virtualIpEntry(markFor('one'), 'lan', '192.0.2.51');
+    const two = virtualIpEntry(markFor('two'), 'lan', '192.0.2.52');
+    const frontEnd = frontEndEntry(markFor('b'), {
+      name: 'lw-b',
+      address: { kind: 'one', address: '192.0.2.1' },
+      port: 9001,
+      routing: { kind: 'tcp', backEnd: 'family' },
+    });
+    const write = async (desired: readonly OwnedEntry[]): Promise<readonly string[]> => {
+      const changes = plan(parseXml(await at.readConfig()), desired);
+      expect(await at.run('write', request(changes))).toMatchObject({ kind: 'written' });
+      return (await at.takeCalls()).filter((name) => name.startsWith('interface_'));
+    };
+    await write([one]);
+    // HAProxy fails for as long as it likes, so what is pending stays pending.
+    await writeFile(join(at.folder, 'taken-ports'), '9001');
+    expect(await write([frontEnd])).toEqual(['interface_vip_bring_down 192.0.2.51']);
+    const pending: unknown = JSON.parse(await readFile(`${at.folder}/run/labwright.pending`, 'utf8'));
+    expect(pending).toEqual({ subsystems: ['haproxy'], down: [], up: [] });
+    const own = `<vip><mode>ipalias</mode><interface>lan</interface><uniqid>1</uniqid><descr>mine</descr><type>single</type><subnet_bits>32</subnet_bits><subnet>192.0.2.51</subnet></vip>`;
+    await at.writeConfig(
+      (await at.readConfig()).replace(/<virtualip>[^]*<\/virtualip>/, `<virtualip>${own}</virtualip>`),
+    );
+    expect(await write([frontEnd, two])).toEqual(['interface_ipalias_configure 192.0.2.52']);
+
+    // Nor where the call died after it had brought it down.
+    await writeFile(
+      `${at.folder}/run/labwright.pending`,
+      JSON.stringify({
+        subsystems: ['virtual-ip'],
+        down: [{ mode: 'ipalias', interface: 'lan', subnet: '192.0.2.51' }],
+        up: [],
+      }),
+    );
+    expect(await write([frontEnd])).toEqual(['interface_vip_bring_down 192.0.2.52']);
+  });
+
   test(
     'a resolver that cannot be told at once reads its files again, and only then is started anew',
     { timeout: 20_000 },
