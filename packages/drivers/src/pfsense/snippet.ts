@@ -66,7 +66,8 @@ export const writeAnswer = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('version'), version: z.string() }),
   refused,
   held,
-  failed,
+  /** Writes that were made all the same, before it failed. */
+  failed.extend({ writes: z.number() }),
 ]);
 export type WriteAnswer = z.infer<typeof writeAnswer>;
 

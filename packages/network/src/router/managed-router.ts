@@ -215,13 +215,14 @@ export class ManagedRouter {
       writer: { holder, seconds: writerSeconds },
     });
     const answer = await connection.execute('write', request, writeAnswer, signal);
-    if (answer.kind === 'written') this.#keeper.countWrites(answer.writes);
+    const writes = 'writes' in answer ? answer.writes : 0;
+    if (writes > 0) this.#keeper.countWrites(writes);
     if (answer.kind === 'written' || answer.kind === 'equal') return;
     const why = 'message' in answer ? answer.message : undefined;
     if (answer.kind === 'held') throw heldError(this.name, answer.holder);
     const isRefused = answer.kind === 'refused' || answer.kind === 'failed';
     throw new LabwrightError(isRefused ? 'LW8004' : 'LW8007', {
-      what: `the router ${this.name} did not take the change; nothing was written`,
+      what: `the router ${this.name} did not take the change; ${writes > 0 ? 'a part of it' : 'nothing'} was written`,
       where: { router: this.name },
       ...(why === undefined ? {} : { why }),
       fix: ['run the command again'],

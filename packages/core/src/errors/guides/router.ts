@@ -32,7 +32,7 @@ export const routerGuide: Readonly<Record<Extract<ErrorCode, `LW8${string}`>, Er
   },
   LW8004: {
     meaning:
-      'The router understood the call and refused it, or its HAProxy refused a configuration when it was tested. Nothing was written.',
+      'The router understood the call and refused it, or its HAProxy refused a configuration when it was tested. Whether anything was written is in the message.',
     advice: [
       'The router’s own words are in the message.',
       'With “not enough privileges” the user of the lab file lacks “System - HA node sync”.',

@@ -21,6 +21,7 @@ export async function writeConfiguration(memory: KeeperMemory, signal: AbortSign
   const { desired: wanted, wants: number } = memory;
   let width = Number.POSITIVE_INFINITY;
   let complaint: string | undefined;
+  let isWritten = false;
   for (let moves = 0; moves < triesPerWrite;) {
     const state = await fetchRouterState(connection, memory.state, signal);
     memory.see(state);
@@ -39,12 +40,12 @@ export async function writeConfiguration(memory: KeeperMemory, signal: AbortSign
     }
     const changes = narrowBalancer(plan.changes, width);
     if (complaint !== undefined && width === 0 && changes.length === 0)
-      throw refusalError(connection, plan.changes, complaint);
+      throw refusalError(connection, plan.changes, complaint, 'all else');
     const answer = await send(memory, wanted, state, changes, signal);
     if (answer.kind === 'refused') {
       // HAProxy refuses a configuration as a whole. The entry at fault is found by halves, and the others are not kept waiting.
       const keys = balancerKeys(changes);
-      if (keys.length === 0) throw refusalError(connection, changes, answer.message);
+      if (keys.length === 0) throw refusalError(connection, changes, answer.message, isWritten ? 'a part' : 'nothing');
       if (complaint === undefined && (await isBalancerBroken(memory, wanted, signal))) width = 0;
       complaint ??= answer.message;
       if (width === 0) continue;
@@ -52,6 +53,11 @@ export async function writeConfiguration(memory: KeeperMemory, signal: AbortSign
       width = keys.length === 1 ? Number.POSITIVE_INFINITY : Math.ceil(keys.length / 2);
       continue;
     }
+    if (answer.kind === 'failed') {
+      if (answer.writes > 0) memory.countWrites(answer.writes);
+      throw refusalError(connection, changes, answer.message, isWritten || answer.writes > 0 ? 'a part' : 'nothing');
+    }
+    isWritten ||= answer.kind === 'written';
     const pause = hear(memory, answer, wanted, changes);
     if (pause === 'again' || changes.length < plan.changes.length) {
       moves += pause === 'again' ? 1 : 0;
@@ -100,7 +106,7 @@ async function send(
 /** What an answer means for what comes next: a pause, or that it is to be read and tried again. */
 function hear(
   memory: KeeperMemory,
-  answer: Exclude<WriteAnswer, { kind: 'refused' }>,
+  answer: Exclude<WriteAnswer, { kind: 'refused' | 'failed' }>,
   wanted: DesiredRouter,
   changes: readonly Change[],
 ): number | 'again' {
@@ -128,8 +134,6 @@ function hear(
       return 'again';
     case 'held':
       return Math.min(longestPauseMs, answer.seconds * 1000);
-    case 'failed':
-      throw refusalError(connection, changes, answer.message);
   }
 }
 

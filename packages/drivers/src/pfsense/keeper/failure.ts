@@ -3,9 +3,20 @@ import { LabwrightError } from '@labwright/core/errors/error';
 import type { PfsenseConnection } from '../connection.ts';
 import { type Change, formatChange } from '../edits/change.ts';
 
-export function refusalError(connection: PfsenseConnection, changes: readonly Change[], why: string): LabwrightError {
+const refusalWords = {
+  nothing: 'refused a change of its configuration; nothing was written',
+  'all else': 'refused a change of its configuration; all else is written',
+  'a part': 'failed in the middle of a change of its configuration; a part of it was written',
+} as const;
+
+export function refusalError(
+  connection: PfsenseConnection,
+  changes: readonly Change[],
+  why: string,
+  written: keyof typeof refusalWords,
+): LabwrightError {
   return new LabwrightError('LW8004', {
-    what: `the router ${connection.router.name} refused a change of its configuration; nothing was written`,
+    what: `the router ${connection.router.name} ${refusalWords[written]}`,
     where: { changes: changes.slice(0, 10).map(formatChange).join('; ') },
     why,
     fix: ['see Status > System Logs on the router'],

@@ -286,7 +286,9 @@ describe.skipIf(php === undefined)('RouterKeeper', () => {
     at.keeper.want(want([backEnd('good', 1), ...host('a')]));
     await at.until(async () => (await namesOn(at.router)).includes('a'));
     await at.until(() => at.keeper.standing.kind === 'failing');
-    expect(at.keeper.standing).toMatchObject({ error: { code: 'LW8004' } });
+    expect(at.keeper.standing).toMatchObject({
+      error: { code: 'LW8004', message: expect.stringMatching(/all else is written$/) },
+    });
     expect(at.keeper.standing.takenBack.size).toBe(0);
     await at.router.writeConfig((await at.router.readConfig()).replace('<port>666', '<port>5000'));
     await at.until(async () => (await at.router.readConfig()).includes('lw-good'));
@@ -345,6 +347,22 @@ describe.skipIf(php === undefined)('RouterKeeper', () => {
     await takePorts(at.router, '');
     await at.until(() => at.keeper.standing.kind === 'settled');
     expect(await at.router.readConfig()).toContain('lw-good');
+  });
+
+  test('a write that fails in its middle is told as that, and counts', async () => {
+    let remembered: readonly number[] = [];
+    const writes = { recall: () => remembered, remember: (next: readonly number[]) => (remembered = next) };
+    const at = await setUp({ writes });
+    // A page saves in the moment of the write, and the second one, which puts its change back, is refused.
+    await at.router.slip('at-backup', sampleConfig.replace('<hostname>gateway', '<hostname>theirs'));
+    await writeFile(join(at.router.folder, 'writes-left'), '1');
+    at.keeper.want(want(host('a')));
+    await at.until(() => at.keeper.standing.kind === 'failing');
+    expect(at.keeper.standing.error).toMatchObject({
+      code: 'LW8004',
+      message: expect.stringMatching(/a part of it was written$/),
+    });
+    expect(remembered).toHaveLength(1);
   });
 
   test('an answer that is lost after the write costs nothing: the next look finds it done', async () => {

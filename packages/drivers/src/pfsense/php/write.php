@@ -3,7 +3,8 @@
 //   arguments  owner ("labwright:LAB/CLUSTER/"), writer (optional), version, description, subsystems, remove and add (names.php),
 //              changes: entry {path, tag, markIn, mayMake, mark, before, after, consent} or fields {path, before, after};
 //              null stands for an absent before, after or field
-//   answer     kind written (hash, writes, slipped, reloads), equal (hash, reloads), moved (changes), refused (message), held, version, failed
+//   answer     kind written (hash, writes, slipped, reloads), equal (hash, reloads), moved (changes), refused (message), held, version,
+//              failed (message, writes)
 //
 // The router's pages take no lock that we could take too: a page reads config.xml when it is asked for, and writes the whole of
 // it when it is done. Its write is told from ours in three steps. Just before write_config the file must still be the one that
@@ -11,6 +12,7 @@
 // not, a page wrote in between; its configuration is in that backup, so our changes are made to it and written once more.
 // (A page that wrote after the backup and before the write, a few milliseconds, is not seen. One that reads before and writes
 // after us drops our entries, not its own; the caller looks again later.)
+$lw_writes = 0;
 try {
 	/* Twin of judgeEntryChange, then of the edit itself: the changed list, or null when it is moved. */
 	$lw_change_list = function (array $list, array $change) use ($lw_canonical, $lw_mark) {
@@ -111,7 +113,7 @@ try {
 		return array('tree' => $tree, 'moved' => $moved);
 	};
 
-	$lw_write = function (array $arguments) use ($lw_get, $lw_write_config, $lw_canonical, $lw_check, $lw_read, $lw_change_all, $lw_test_balancer, $lw_config_file, $lw_set_pending, $lw_reload_all, $lw_differences): array {
+	$lw_write = function (array $arguments) use ($lw_get, $lw_write_config, $lw_canonical, $lw_check, $lw_read, $lw_change_all, $lw_test_balancer, $lw_config_file, $lw_set_pending, $lw_reload_all, $lw_differences, &$lw_writes): array {
 		global $config, $g;
 		$system = host_firmware_version();
 		if ($system['firmware']['version'] !== $arguments['version']) {
@@ -150,20 +152,19 @@ try {
 			$config = $result['tree'];
 			$slipped = array();
 			$given_up = array();
-			$writes = 0;
 			while (true) {
 				$time = isset($config['revision']['time']) && $config['revision']['time'] !== '' ? $config['revision']['time'] : 0;
 				$backup = "{$g['cf_conf_path']}/backup/config-{$time}.xml";
 				$refusal = $lw_write_config($arguments['description']);
 				if ($refusal !== '') {
-					return array('kind' => 'failed', 'message' => $refusal);
+					return array('kind' => 'failed', 'message' => $refusal, 'writes' => $lw_writes);
 				}
-				$writes++;
+				$lw_writes++;
 				// What was written, and not what is on the disk by now: write_config goes on to sync and to upload.
 				$ours = hash('sha256', dump_xml_config($config, $g['xml_rootobj']));
 				$revision = $config['revision'];
 				$found = is_file($backup) ? hash_file('sha256', $backup) : false;
-				if ($found === $hash || $found === false || $writes >= 8) {
+				if ($found === $hash || $found === false || $lw_writes >= 8) {
 					break;
 				}
 				$theirs = parse_xml_config($backup, $g['xml_rootobj']);
@@ -187,7 +188,7 @@ try {
 			return array(
 				'kind' => 'written',
 				'hash' => hash_file('sha256', $lw_config_file),
-				'writes' => $writes,
+				'writes' => $lw_writes,
 				'slipped' => $slipped,
 				'moved' => $given_up,
 				'reloads' => $lw_reload_all($is_left_over ? null : $names),
@@ -199,5 +200,5 @@ try {
 	$lw_held = $lw_writer($lw_arguments);
 	$toreturn = $lw_answer($lw_held === null ? $lw_write($lw_arguments) : $lw_held);
 } catch (Throwable $lw_error) {
-	$toreturn = $lw_answer(array('kind' => 'failed', 'message' => $lw_error->getMessage()));
+	$toreturn = $lw_answer(array('kind' => 'failed', 'message' => $lw_error->getMessage(), 'writes' => $lw_writes));
 }

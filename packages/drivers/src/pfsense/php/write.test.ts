@@ -187,6 +187,17 @@ describe.skipIf(php === undefined)('write.php', () => {
     expect(plan(after, host('web'))).toEqual([]);
   });
 
+  test('a write that fails tells of those before it', async () => {
+    const at = await open();
+    await writeFile(join(at.folder, 'writes-left'), '1');
+    await at.slip('at-backup', theirs);
+    const changes = plan(parseXml(sampleConfig), host('web'));
+    const message = 'write_config could not write config.xml';
+    expect(await at.run('write', request(changes))).toEqual({ kind: 'failed', message, writes: 1 });
+    const more = plan(parseXml(await at.readConfig()), host('more'));
+    expect(await at.run('write', request(more))).toEqual({ kind: 'failed', message, writes: 0 });
+  });
+
   test('a page that was open since before our entries, and saves while we take them away, keeps its change', async () => {
     const at = await open();
     const changes = plan(parseXml(sampleConfig), host('web'));

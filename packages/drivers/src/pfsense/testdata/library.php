@@ -1,7 +1,8 @@
 <?php
 // For tests: as much of pfSense's PHP as the snippets call, over one folder, so that they run as what they are. Every call
 // that would reload something goes to the file "calls". A file "slip-at-lock", "slip-at-backup" or "slip-after-write" is
-// another page's config.xml: at that moment it takes the place of config.xml, once.
+// another page's config.xml: at that moment it takes the place of config.xml, once. A file "writes-left" has the number of
+// writes that succeed.
 error_reporting(E_ALL);
 set_error_handler(function ($number, $message, $file, $line) {
 	if (error_reporting() & $number) {
@@ -102,6 +103,14 @@ function unlock($handle): void {
 
 function write_config($description) {
 	global $config, $g;
+	$left = "{$GLOBALS['folder']}/writes-left";
+	if (is_file($left)) {
+		$number = (int) file_get_contents($left);
+		if ($number === 0) {
+			return -1;
+		}
+		file_put_contents($left, (string) ($number - 1));
+	}
 	slip('at-backup');
 	// What a hand put there may be no number.
 	$time = isset($config['revision']['time']) ? (int) $config['revision']['time'] : 0;
