@@ -65,6 +65,23 @@ async function setUp(
 const keysOf = (changes: readonly Change[]): readonly string[] =>
   changes.map((change) => (change.kind === 'entry' ? change.mark.key : ''));
 
+const address = ipv4('192.0.2.70');
+const stateWith = (name: string, nodes: readonly string[]): NetworkState => ({
+  names: [{ name, addresses: [address], owners: [] }],
+  addresses: [],
+  balancers: [
+    {
+      kind: 'tcp',
+      address,
+      port: 80,
+      owner: 'Service default/web',
+      affinity: 'none',
+      backends: nodes.map((node) => ({ node, address: ipv4('192.0.2.21'), port: 30_080 })),
+      standby: [],
+    },
+  ],
+});
+
 describe.skipIf(php === undefined)('ManagedRouter', { timeout: 30_000 }, () => {
   test('is verified only after what was written was looked at', async () => {
     const looked: string[] = [];
@@ -110,22 +127,6 @@ describe.skipIf(php === undefined)('ManagedRouter', { timeout: 30_000 }, () => {
     managed.wantLab('none');
     const moved = vi.spyOn(managed, 'moveServers').mockResolvedValue();
     const end = new RouterEnd(managed, silentLog);
-    const address = ipv4('192.0.2.70');
-    const stateWith = (name: string, nodes: readonly string[]): NetworkState => ({
-      names: [{ name, addresses: [address], owners: [] }],
-      addresses: [],
-      balancers: [
-        {
-          kind: 'tcp',
-          address,
-          port: 80,
-          owner: 'Service default/web',
-          affinity: 'none',
-          backends: nodes.map((node) => ({ node, address: ipv4('192.0.2.21'), port: 30_080 })),
-          standby: [],
-        },
-      ],
-    });
     await end.put(stateWith('old.svc', ['node101', 'node102']), signal);
     await end.put(stateWith('new.svc', ['node102']), signal);
     expect(await router.readConfig()).toBe(config);
@@ -140,5 +141,19 @@ describe.skipIf(php === undefined)('ManagedRouter', { timeout: 30_000 }, () => {
     const written = await router.readConfig();
     expect([written.includes('<host>new</host>'), written.includes('<host>old</host>')]).toEqual([true, false]);
     expect((await router.takeCalls()).filter((name) => name === 'write_config')).toHaveLength(1);
+  });
+
+  test('at the cap, with a resolver that refuses names, a newer decision need not wait for the next hour', async () => {
+    const config = sampleConfig.replace(/<unbound>\s*<enable><\/enable>/, '<unbound>');
+    const writes = { recall: () => [systemClock.now()], remember: () => undefined };
+    const { managed, router } = await setUp({ limits: { ...limits, writesPerHour: 1 }, writes }, config);
+    managed.wantLab('none');
+    const moved = vi.spyOn(managed, 'moveServers').mockResolvedValue();
+    const end = new RouterEnd(managed, silentLog);
+    await end.put(stateWith('old.svc', ['node101', 'node102']), signal);
+    await end.put(stateWith('new.svc', ['node102']), signal);
+    expect(moved.mock.calls.map(([commands]) => commands)).toMatchObject([[{ server: 'node101', state: 'drain' }]]);
+    expect(managed.standing).toMatchObject({ kind: 'capped', written: 0 });
+    expect(await router.readConfig()).toBe(config);
   });
 });

@@ -161,8 +161,8 @@ export class ManagedRouter {
   }
 
   /**
-   * Waits until the newest wish is live (its names are in the running resolver; with the forwarder, which has no way for that,
-   * only taken up for the next write), written, or verified: looked at after it was written. Of a verified one, entries of the
+   * Waits until the newest wish is live (its names are in the running resolver; with the forwarder, which has no way for that, or
+   * where the resolver refuses them and no write is left in this hour, only taken up for the next write), written, or verified: looked at after it was written. Of a verified one, entries of the
    * lab that were taken back are an LW8010. Passing failures are waited out for as long as `patienceMs`. Throws the keeper's
    * error after that (LW8002 and LW8003 at once), LW8006 for a router that is only read, LW8007 when another process writes for
    * this lab, LW8011 when it waits for the next hour.
@@ -265,10 +265,12 @@ export class ManagedRouter {
   }
 
   #isReached(until: Settled, number: number): boolean {
-    const { live, written, verified } = this.standing;
+    const { kind, live, deferred, written, verified } = this.standing;
     if (until === 'verified') return verified >= number;
     // The forwarder takes names from the configuration alone: with nothing to put live, a newer wish need not wait for a write.
     if (until === 'live' && this.#setup?.value.nameServer === 'dnsmasq') return this.#problem(until) === undefined;
+    // Nor need it for an hour, where the resolver refuses them.
+    if (until === 'live' && kind === 'capped' && deferred >= number) return true;
     return (until === 'live' && live >= number) || written >= number;
   }
 

@@ -38,6 +38,8 @@ export class KeeperMemory {
   live: readonly ConfigValue[] = [];
   /** The resolver was started anew since names were put live last, or behaves as if it were. */
   isRestarted = false;
+  /** Why the running resolver has not taken the names that it was told last. */
+  refusal: string | undefined;
   /** What was written and is not verified. */
   written: readonly Change[] = [];
   /** Sent for writing, and no answer came. */

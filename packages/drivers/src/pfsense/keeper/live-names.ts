@@ -27,10 +27,14 @@ export async function putNamesLive(memory: KeeperMemory, signal: AbortSignal): P
   const answer = await connection.execute('names', request, namesAnswer, signal);
   if (answer.kind === 'done') {
     memory.isRestarted = false;
+    memory.refusal = undefined;
     memory.live = wanted;
     memory.tell({ live: number, conflicts });
   } else {
     const reason = answer.kind === 'held' ? answer.holder : answer.message;
-    log.warn('names wait for the configuration', { reason });
+    // It is tried again in every round, and said once.
+    if (memory.refusal !== reason) log.warn('names wait for the configuration', { reason });
+    memory.refusal = reason;
+    if (answer.kind !== 'held' && memory.standing.deferred < number) memory.tell({ deferred: number, conflicts });
   }
 }

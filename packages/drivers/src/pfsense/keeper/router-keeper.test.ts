@@ -1,5 +1,5 @@
 // The keeper against a real HTTPS server with a real PHP behind it; only time is ours. Without PHP it is left out (see findPhp).
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@labwright/core/ports/clock';
 import { silentLog } from '@labwright/core/ports/log';
@@ -501,6 +501,28 @@ describe.skipIf(php === undefined)('RouterKeeper', () => {
     expect(await namesOn(at.router)).toEqual(['photos', 'a']);
     at.clock.advance(3_600_000);
     await at.until(async () => (await namesOn(at.router)).includes('b'));
+  });
+
+  test('names that the resolver refuses at the cap are tried again, and that is said once', async () => {
+    const said: string[] = [];
+    const log = {
+      ...silentLog,
+      warn: (message: string) => {
+        said.push(message);
+      },
+    };
+    const limits = { quietMs: 2_000, longestMs: 10_000, verifyMs: 5_000, writesPerHour: 1 };
+    const writes = { recall: () => [1_700_000_000_000 - 60_000], remember: () => undefined };
+    const at = await setUp({ log, limits, writes });
+    await writeFile(join(at.router.folder, 'resolver/down'), '');
+    const number = at.keeper.want(want(host('a')));
+    await at.until(() => at.keeper.standing.kind === 'capped' && at.keeper.standing.deferred === number);
+    const before = at.calls();
+    await at.until(() => at.calls() > before + 6);
+    expect(at.keeper.standing.live).toBe(0);
+    expect(said).toEqual(['names wait for the configuration']);
+    await rm(join(at.router.folder, 'resolver/down'));
+    await at.until(() => at.keeper.standing.live === number);
   });
 
   test('at the cap what was lost is put back all the same, beside what waits', async () => {

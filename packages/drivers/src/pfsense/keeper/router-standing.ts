@@ -18,6 +18,8 @@ export interface RouterStanding {
     | 'failing';
   /** Of what was wanted: the number that `want` gave to the last one whose names the running resolver has. */
   readonly live: number;
+  /** And to the last one whose names it refused: they wait for the configuration. */
+  readonly deferred: number;
   /** And to the last one that the configuration has. */
   readonly written: number;
   /** And to the last one that was written and then looked at: what did not work of it is taken back. */
@@ -32,6 +34,7 @@ export interface RouterStanding {
 export const firstStanding: RouterStanding = {
   kind: 'starting',
   live: 0,
+  deferred: 0,
   written: 0,
   verified: 0,
   conflicts: [],
