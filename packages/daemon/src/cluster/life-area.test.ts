@@ -79,7 +79,7 @@ test('without such an export, and in a rehearsal, any folder will do', async () 
   expect(await takeSnapshot({ ...blueprint, lab: rehearsalOf(labId('home')) })).toMatchObject({ code: 'LW6014' });
 });
 
-const silent: ClusterFacts = { kind: 'silent', why: 'its certificate has ended', disks: [], asOf: 0 };
+const silent: ClusterFacts = { kind: 'silent', hasKeys: true, why: 'its certificate has ended', disks: [], asOf: 0 };
 const three: Blueprint = {
   ...blueprint,
   machines: [101, 102, 103].map((number) => makeMember(number, 'control-plane')),

@@ -130,13 +130,7 @@ describe.skipIf(php === undefined)('ManagedRouter', { timeout: 30_000 }, () => {
     await end.put(stateWith('old.svc', ['node101', 'node102']), signal);
     await end.put(stateWith('new.svc', ['node102']), signal);
     expect(await router.readConfig()).toBe(config);
-    expect(moved.mock.calls.map(([commands]) => commands)).toMatchObject([
-      [
-        { server: 'node101', state: 'ready' },
-        { server: 'node102', state: 'ready' },
-      ],
-      [{ server: 'node101', state: 'drain' }],
-    ]);
+    expect(moved.mock.calls.at(-1)?.[0]).toMatchObject([{ server: 'node101', state: 'drain' }]);
     await managed.settle('written', { patienceMs: 20_000, signal });
     const written = await router.readConfig();
     expect([written.includes('<host>new</host>'), written.includes('<host>old</host>')]).toEqual([true, false]);
@@ -152,7 +146,7 @@ describe.skipIf(php === undefined)('ManagedRouter', { timeout: 30_000 }, () => {
     const end = new RouterEnd(managed, silentLog);
     await end.put(stateWith('old.svc', ['node101', 'node102']), signal);
     await end.put(stateWith('new.svc', ['node102']), signal);
-    expect(moved.mock.calls.map(([commands]) => commands)).toMatchObject([[{ server: 'node101', state: 'drain' }]]);
+    expect(moved.mock.calls.at(-1)?.[0]).toMatchObject([{ server: 'node101', state: 'drain' }]);
     expect(managed.standing).toMatchObject({ kind: 'capped', written: 0 });
     expect(await router.readConfig()).toBe(config);
   });
