@@ -35,6 +35,7 @@ export interface FollowOptions {
   readonly progress: (words: string) => void;
   /** The machine may be silent for this long in the middle (a network that is gone for a while). */
   readonly patienceMs: number;
+  /** For a job that has fallen silent on a connection that is good. */
   readonly timeoutMs: number;
 }
 
@@ -50,18 +51,29 @@ export interface JobEnd {
 }
 
 const reconnectMs = 2_000;
+/** Timers may be early by a little. */
+const slackMs = 50;
 const keptLines = 20;
 
 /** Starts the job or finds one of its unit under way, and follows it to its end. Throws LW3003 when the machine stays silent, and LW3004. */
 export async function followJob(shell: Shell, job: FollowedJob, options: FollowOptions): Promise<JobEnd> {
-  const { clock, signal, patienceMs, progress } = options;
+  const { clock, signal, patienceMs, progress, timeoutMs } = options;
   const archive = await packJob(job);
   let heardAt = clock.monotonic();
   for (;;) {
+    const begunAt = clock.monotonic();
+    let wasThere = false;
+    const heard = (): void => {
+      wasThere = true;
+      heardAt = clock.monotonic();
+    };
     try {
-      return await followOnce(shell, job, archive, { ...options, heard: () => void (heardAt = clock.monotonic()) });
+      return await followOnce(shell, job, archive, { ...options, heard });
     } catch (error) {
       signal.throwIfAborted();
+      // A connection that is lost was good until a moment ago, however long the job has had nothing to say.
+      const isLost = wasThere && clock.monotonic() - begunAt < timeoutMs - slackMs;
+      if (isLost) heardAt = clock.monotonic();
       const isSilent = error instanceof LabwrightError && error.code === 'LW3003';
       if (!isSilent || clock.monotonic() - heardAt > patienceMs) throw error;
       progress(job.whileLost);

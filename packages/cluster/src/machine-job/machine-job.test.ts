@@ -118,6 +118,24 @@ describe('a machine that falls silent', () => {
     expect(talking.calls).toHaveLength(21);
   });
 
+  test('is asked again also after a job that had nothing to say for long, but not when its time was over', async () => {
+    const follow = async (quietMs: number): Promise<number> => {
+      const clock = makeClock();
+      let calls = 0;
+      const shell: Shell = async (_command, call) => {
+        calls += 1;
+        call.onStdout?.(Buffer.from(calls === 1 ? 'labwright: started\n' : done));
+        await clock.sleep(quietMs, call.signal);
+        throw new LabwrightError('LW3003', { what: 'the connection broke' });
+      };
+      const options = { clock, signal: new AbortController().signal, progress: () => undefined };
+      await runMachineJob(shell, 'node101', job, { ...options, patienceMs: 10_000, timeoutMs: 60_000 });
+      return calls;
+    };
+    expect(await follow(30_000)).toBe(2);
+    await expect(follow(60_000)).rejects.toMatchObject({ code: 'LW3003' });
+  });
+
   test('is not asked again when it was not its silence', async () => {
     const calls: unknown[] = [];
     const shell: Shell = async (command) => {

@@ -14,6 +14,8 @@ export interface SshTarget {
   readonly hostKey: PinnedHostKey;
   /** For everything: connecting, login and the command. */
   readonly timeoutMs: number;
+  /** During a command it is asked this often whether it is still there; five times without an answer, and it is not. */
+  readonly askEveryMs?: number;
   readonly signal: AbortSignal;
 }
 
@@ -32,6 +34,11 @@ export interface SshStreams {
 }
 
 const mostOutputBytes = 16 * 1024 * 1024;
+/** A machine that loses power closes no connection. One that is emulated may be silent for half a minute under load. */
+const defaultAskEveryMs = 15_000;
+const unansweredMost = 4;
+/** For connecting and login, when a command may take longer: before the login nobody is asked whether he is still there. */
+const loginMs = 60_000;
 
 /**
  * Any exit code is a result. Throws LW3003 when the machine does not answer in time or breaks off, LW3004 for a host key
@@ -58,7 +65,7 @@ export async function runOverSsh(
   target.signal.addEventListener('abort', onAbort, { once: true });
   timeout.addEventListener('abort', onTimeout, { once: true });
   client.on('error', (error) => {
-    ended.reject(translate(target, error));
+    ended.reject(translate(target, error, stage));
   });
   client.on('close', () => {
     ended.reject(silent(target, `the connection was closed while ${stage}`));
@@ -82,7 +89,9 @@ async function logIn(client: Client, target: SshTarget, refuse: (error: Labwrigh
     port: target.port,
     username: target.user,
     privateKey: target.privateKey.reveal(),
-    readyTimeout: target.timeoutMs,
+    readyTimeout: Math.min(target.timeoutMs, loginMs),
+    keepaliveInterval: target.askEveryMs ?? defaultAskEveryMs,
+    keepaliveCountMax: unansweredMost,
     // Asked for during key exchange, so before the user's name or a signature leaves this computer.
     hostVerifier: (shown: Buffer) => {
       if (isPinnedHostKey(target.hostKey, shown)) return true;
@@ -170,7 +179,8 @@ function wrongHostKey(target: SshTarget, shown: Uint8Array): LabwrightError {
   });
 }
 
-function translate(target: SshTarget, error: Error & { level?: string }): LabwrightError {
+function translate(target: SshTarget, error: Error & { level?: string }, stage: string): LabwrightError {
+  if (error.level === 'client-timeout') return silent(target, `nothing comes from it any more while ${stage}`, error);
   if (error.level !== 'client-authentication') return silent(target, error.message, error);
   return new LabwrightError('LW3004', {
     what: `${target.host} refused the login of ${target.user}`,

@@ -1,6 +1,6 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { chmod, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -99,12 +99,15 @@ const hostKey = generateSshKey();
 interface Peer {
   readonly port: number;
   readonly seen: string[];
+  /** That it was asked to run. */
+  readonly commands: string[];
   close(): Promise<void>;
 }
 
 /** ssh2's own server: runs what it is asked in a real shell; "seen" has every authentication request that reached it. */
 async function openServer(): Promise<Peer> {
   const seen: string[] = [];
+  const commands: string[] = [];
   const clients = new Set<{ end(): unknown }>();
   const known = ssh2.utils.parseKey(login.publicKey);
   if (known instanceof Error) throw known;
@@ -119,6 +122,7 @@ async function openServer(): Promise<Peer> {
     client.on('session', (accept) => {
       accept().on('exec', (acceptExec, _reject, { command }) => {
         const channel = acceptExec();
+        commands.push(command);
         if (command.startsWith('hang')) return;
         const child = execFile('sh', ['-c', command], (error, stdout, stderr) => {
           channel.stderr.write(stderr);
@@ -136,9 +140,36 @@ async function openServer(): Promise<Peer> {
   return {
     port: (server.address() as AddressInfo).port,
     seen,
+    commands,
     async close() {
       for (const client of clients) client.end();
       await promisify(server.close.bind(server))();
+    },
+  };
+}
+
+/** A way to a server that swallows everything from some moment on, as a machine that has lost its power does. */
+async function openWay(to: number): Promise<{ readonly port: number; cut(): void; close(): Promise<void> }> {
+  const sockets = new Set<Socket>();
+  const way = createServer((from) => {
+    const onwards = connect(to, '127.0.0.1');
+    for (const socket of [from, onwards]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+    }
+    from.pipe(onwards).pipe(from);
+  });
+  const listening = Promise.withResolvers<void>();
+  way.listen(0, '127.0.0.1', listening.resolve);
+  await listening.promise;
+  return {
+    port: (way.address() as AddressInfo).port,
+    cut: () => {
+      for (const socket of sockets) socket.unpipe();
+    },
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      await promisify(way.close.bind(way))();
     },
   };
 }
@@ -238,6 +269,26 @@ describe('a machine that does not answer', () => {
         runOverSsh({ ...unreached, port: peer.port, timeoutMs: 9_000, signal: aborted }, ['hang']),
       ).rejects.toMatchObject({ name: 'TimeoutError' });
     } finally {
+      await peer.close();
+    }
+  });
+
+  it('without closing the connection is noticed long before the time is over, and one that is only slow is not', async () => {
+    const peer = await openServer();
+    const way = await openWay(peer.port);
+    try {
+      const signal = new AbortController().signal;
+      const call = { ...unreached, port: way.port, signal, askEveryMs: 50 };
+      const slow = await runOverSsh({ ...call, timeoutMs: 20_000 }, ['sh', '-c', 'sleep 1; echo there']);
+      expect(slow.stdout).toBe('there\n');
+      const hanging = Promise.allSettled([runOverSsh({ ...call, timeoutMs: 20_000 }, ['hang'])]);
+      await expect.poll(() => peer.commands).toContain('hang');
+      way.cut();
+      expect(await hanging).toMatchObject([
+        { reason: { code: 'LW3003', why: 'nothing comes from it any more while running hang' } },
+      ]);
+    } finally {
+      await way.close();
       await peer.close();
     }
   });

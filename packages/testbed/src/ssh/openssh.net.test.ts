@@ -107,3 +107,18 @@ test('a key the host does not know is a refused login', async () => {
     message: expect.stringMatching(/refused the login/),
   });
 });
+
+test('a server that stops answering in the middle of a command is noticed before the time is over', async () => {
+  // The session's process is stopped as if the machine were gone; it goes on afterwards, so that nothing of it is left.
+  const script = 'kill -STOP "$PPID"; sleep 5; kill -CONT "$PPID"';
+  const startedAt = performance.now();
+  await expect(
+    runOverSsh(target({ askEveryMs: 200, timeoutMs: 60_000 }), ['exec', 'sh', '-c', script]),
+  ).rejects.toMatchObject({ code: 'LW3003', why: expect.stringMatching(/^nothing comes from it any more/) });
+  expect(performance.now() - startedAt).toBeLessThan(5_000);
+});
+
+test('a command that says nothing for a while is waited for', async () => {
+  const { stdout } = await runOverSsh(target({ askEveryMs: 100 }), ['sh', '-c', 'sleep 2; echo there']);
+  expect(stdout).toBe('there\n');
+});
