@@ -2,6 +2,7 @@
 import type { Clock } from '@labwright/core/ports/clock';
 import { asLabwrightError } from '@labwright/core/errors/error';
 import type { Log } from '@labwright/core/ports/log';
+import { makeHealingPauses, type HealingPauses } from './healing-pauses.ts';
 import { listWaits, type LabService, type RunOptions } from './lab-service.ts';
 
 export interface HealingOptions {
@@ -14,39 +15,41 @@ export interface HealingOptions {
 }
 
 const defaultEveryMs = 15_000;
-/** After a run that failed the next one waits, each time twice as long: what cannot be healed is not hammered. */
-const mostMs = 3_600_000;
+/** Somebody else's run is under way, or no host answers: both pass, and both are told elsewhere. */
+const passing: ReadonlySet<string> = new Set(['LW5003', 'LW2001']);
 
 /** Resolves when the signal is aborted; what is under way then is finished first, as for any command that is interrupted. */
 export async function keepHealing(options: HealingOptions): Promise<void> {
   const { clock, log, signal, everyMs = defaultEveryMs } = options;
-  let pauseMs = everyMs;
-  let told = '';
+  const pauses = makeHealingPauses(clock, everyMs);
+  // What is still the same is told once, not at every look.
+  const told = { waits: '', error: '' };
   while (!signal.aborted) {
     // Aborted: the loop ends.
-    await clock.sleep(pauseMs, signal).catch(() => undefined);
+    await clock.sleep(everyMs, signal).catch(() => undefined);
     if (signal.aborted) return;
     try {
-      const { isWell, waits } = await healOnce(options);
-      pauseMs = isWell ? everyMs : Math.min(mostMs, pauseMs * 2);
-      if (waits !== told && waits !== '') log.warn('waits for a person', { why: waits });
-      told = waits;
+      const waits = await healOnce(options, pauses);
+      if (waits !== told.waits && waits !== '') log.warn('waits for a person', { why: waits });
+      Object.assign(told, { waits, error: '' });
     } catch (thrown) {
       if (signal.aborted) return;
-      const error = asLabwrightError(thrown);
-      // Somebody else's run is under way, or no host answers: both pass, and both are told elsewhere.
-      if (error.code !== 'LW5003' && error.code !== 'LW2001') {
-        log.error('healing failed', { code: error.code, what: error.message, why: error.why ?? '' });
-        pauseMs = Math.min(mostMs, pauseMs * 2);
-      }
+      const { code, message: what, why = '' } = asLabwrightError(thrown);
+      if (passing.has(code)) continue;
+      const error = `${code} ${what}`;
+      if (error !== told.error) log.error('healing failed', { code, what, why });
+      told.error = error;
     }
   }
 }
 
-async function healOnce({ service, log, signal }: HealingOptions): Promise<{ isWell: boolean; waits: string }> {
-  const plan = await service.plan({ kind: 'heal' }, signal);
+/** Gives what waits for a person. */
+async function healOnce({ service, log, signal }: HealingOptions, pauses: HealingPauses): Promise<string> {
+  const held = pauses.held();
+  const plan = await service.plan({ kind: 'heal' }, signal, held);
+  pauses.looked(held, plan.steps);
   const waits = listWaits(plan).join('; ');
-  if (plan.steps.length === 0) return { isWell: true, waits };
+  if (plan.steps.length === 0) return waits;
   log.info('heals', { plan: plan.id, steps: plan.steps.map(({ title }) => title).join('; ') });
   // Its events go to everybody who listens; there is nobody else to tell.
   const run: RunOptions = {
@@ -56,8 +59,14 @@ async function healOnce({ service, log, signal }: HealingOptions): Promise<{ isW
     interrupt: signal,
     signal: new AbortController().signal,
   };
-  const { outcome, failures } = await service.run(run);
+  const { failures } = await service.run(run).catch((error: unknown) => {
+    // Something else than a step: whatever it is, the same is not begun again at every look.
+    const { code, message: what } = asLabwrightError(error);
+    if (!passing.has(code)) pauses.failed(plan.steps.map(({ target }) => ({ target, what })));
+    throw error;
+  });
   for (const { step, error } of failures)
     log.warn('a step of healing failed', { step: step.id, code: error.code, what: error.message });
-  return { isWell: outcome === 'done', waits };
+  pauses.failed(failures.map(({ step, error }) => ({ target: step.target, what: error.message })));
+  return waits;
 }

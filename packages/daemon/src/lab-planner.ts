@@ -19,8 +19,9 @@ import { findOwnVm } from '@labwright/machines/own-vm';
 import { allMachines, findSpare, withReplacements } from '@labwright/machines/replacements';
 import { orderAfterRouter } from '@labwright/network/router/router-steps';
 import type { ClusterArea, ClusterView, PlannedMachines } from './cluster/cluster-area.ts';
-import { keepHealing, planHealingSteps } from './cluster/healing-plan.ts';
+import { holdDecisions, holdMembers, keepHealing, planHealingSteps } from './cluster/healing-plan.ts';
 import type { LifeArea } from './cluster/life-area.ts';
+import type { HeldMachines } from './healing-pauses.ts';
 import type { LabImages } from './lab-images.ts';
 import type { RouterArea } from './router/router-area.ts';
 import type { ServicesArea } from './services/services-area.ts';
@@ -37,6 +38,8 @@ export interface LabPlannerOptions {
   /** Absent where machines are not booted: then nobody knows of images. */
   readonly images?: Pick<LabImages, 'findObstacle'>;
   readonly currentReports: () => readonly MachineReport[];
+  /** What healing leaves alone for now. */
+  readonly held?: HeldMachines;
 }
 
 /** Throws what the planners throw: whatever stands in the way of all of it. */
@@ -143,12 +146,13 @@ function listLeaving(intent: MachineIntent, { blueprint, hypervisors }: World): 
 
 async function planHeal(world: World): Promise<readonly AreaPlan[]> {
   const view = await world.cluster?.area.observe(world.hypervisors, world.signal);
-  const decisions = planHealing(world.blueprint, await fetchHealFacts(world, world.blueprint.machines, view));
+  const wishes = planHealing(world.blueprint, await fetchHealFacts(world, world.blueprint.machines, view));
   const left = findLeftovers(world.blueprint, world.hypervisors).filter(({ status }) => status === 'running');
   const notes = left.map(
     ({ name, host }) => `${name} on ${host} runs and is no machine of the lab any more; labwright up   removes it`,
   );
-  return [...(await planDecisions(world, decisions, view)), { steps: [], problems: [], notes }];
+  const areas = await planDecisions(world, holdDecisions(wishes, world.held), view);
+  return [...areas, { steps: [], problems: [], notes }];
 }
 
 async function planReplace(
@@ -188,7 +192,9 @@ async function planDecisions(
   if (cluster === undefined || view === undefined) return [healing];
   const running = new Set(hypervisors.vms.flatMap(({ name, status }) => (status === 'running' ? [name] : [])));
   const planned = plannedMachines(healing.blueprint, healing.steps, hypervisors);
-  return [healing, keepHealing(cluster.area.plan(view, planned, healing.blueprint), healing, running)];
+  const planMembers = (absent: ReadonlySet<string>): AreaPlan =>
+    keepHealing(cluster.area.plan(view, { ...planned, absent }, healing.blueprint), healing, running);
+  return [healing, holdMembers(planMembers, planned.absent, { held: world.held, healing })];
 }
 
 /** What they make a machine with. */

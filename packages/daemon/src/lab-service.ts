@@ -18,6 +18,7 @@ import { allMachines, withReplacements } from '@labwright/machines/replacements'
 import type { ClusterArea } from './cluster/cluster-area.ts';
 import type { LifeArea } from './cluster/life-area.ts';
 import type { EventBus } from './event-bus.ts';
+import type { HeldMachines } from './healing-pauses.ts';
 import type { LabImages } from './lab-images.ts';
 import { planAreas, type LabPlannerOptions } from './lab-planner.ts';
 import type { RouterArea } from './router/router-area.ts';
@@ -61,8 +62,11 @@ export interface LabService {
   /** Looks at the hypervisors, so that whoever is told of each look knows the lab before anything else happens. */
   look(signal: AbortSignal): Promise<void>;
   status(signal: AbortSignal): Promise<LabStatus>;
-  /** Looks, plans and saves the plan under its id. To heal, only while nothing runs: else LW5003, without a look. */
-  plan(intent: Intent, signal: AbortSignal): Promise<Plan>;
+  /**
+   * Looks, plans and saves the plan under its id. To heal, only while nothing runs (else LW5003, without a look), and without the
+   * machines that are held.
+   */
+  plan(intent: Intent, signal: AbortSignal, held?: HeldMachines): Promise<Plan>;
   /** The plan as it was made. Throws LW0002 for an unknown one. */
   getSavedPlan(planId: string): Plan;
   /** Throws LW5001 when a saved plan no longer fits, LW5003 when somebody's run is under way, LW0002 for an unknown plan. */
@@ -93,11 +97,12 @@ export function makeLabService(options: LabServiceOptions): LabService {
     return facts;
   };
 
-  const plan = async (intent: Intent, signal: AbortSignal): Promise<Plan> => {
+  const plan: LabService['plan'] = async (intent, signal, held) => {
     // What a run has half done looks broken, and machines at work are not to be disturbed by looking.
     if (intent.kind === 'heal') turns.assertFree();
     const hypervisors = await observe(signal);
-    const made = mergePlans(blueprint.lab, hypervisors.asOf, await planAreas(intent, hypervisors, planner, signal));
+    const options = held === undefined ? planner : { ...planner, held };
+    const made = mergePlans(blueprint.lab, hypervisors.asOf, await planAreas(intent, hypervisors, options, signal));
     // Healing looks many times a minute, and mostly finds nothing to do.
     if (intent.kind !== 'heal' || made.steps.length > 0) store.savePlan(made);
     if (intent.kind === 'heal') waits = listWaits(made);

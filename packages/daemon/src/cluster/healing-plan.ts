@@ -9,6 +9,7 @@ import { findOwnVm, type OwnVmFacts } from '@labwright/machines/own-vm';
 import type { DepartureGuard } from '@labwright/machines/machine-plan';
 import { measureRoom, placeMachine } from '@labwright/machines/placement';
 import { generationOf, planCreate, planReady, planRedisk, planStart, planStop } from '@labwright/machines/vm-steps';
+import type { HeldMachines } from '../healing-pauses.ts';
 
 export interface HealingPlan extends AreaPlan {
   /** The blueprint as it holds when the steps are done: a replacement is a machine of the lab then. */
@@ -104,4 +105,31 @@ export function keepHealing(members: AreaPlan, healing: AreaPlan, running: Reado
     return true;
   });
   return { steps, problems: members.problems, notes: [] };
+}
+
+const nobodyHeld: HeldMachines = new Map();
+
+/** A machine that is held waits, and so does one whose replacement is. */
+export function holdDecisions(decisions: readonly HealDecision[], held = nobodyHeld): readonly HealDecision[] {
+  return decisions.map((decision) => {
+    if (decision.kind === 'wait') return decision;
+    const why =
+      held.get(decision.machine.name) ?? (decision.kind === 'replace' ? held.get(decision.by.name) : undefined);
+    return why === undefined ? decision : { kind: 'wait', machine: decision.machine, why, fix: [] };
+  });
+}
+
+/** Machines that are held are planned for as if they were not there: nobody's join waits for theirs. */
+export function holdMembers(
+  planMembers: (absent: ReadonlySet<string>) => AreaPlan,
+  absent: ReadonlySet<string>,
+  { held = nobodyHeld, healing }: { readonly held?: HeldMachines | undefined; readonly healing: HealingPlan },
+): AreaPlan {
+  const all = planMembers(absent);
+  const due = new Set(all.steps.map(({ target }) => target));
+  const left = healing.blueprint.machines.flatMap(({ name }) => (held.has(name) && due.has(name) ? [name] : []));
+  if (left.length === 0) return all;
+  // Whose VM waits as well has been told of already.
+  const notes = left.flatMap((name) => held.get(name) ?? []).filter((note) => !healing.notes.includes(note));
+  return { ...planMembers(new Set<string>([...absent, ...left])), problems: all.problems, notes };
 }
