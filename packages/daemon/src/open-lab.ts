@@ -72,6 +72,9 @@ export async function openLab(options: ServeOptions, bus: EventBus, signal: Abor
     const cluster = openCluster(options, { store, identity, currentBlueprint, signal: ended });
     if (cluster !== undefined) closers.push(() => cluster.close());
     const life = cluster === undefined ? undefined : openLife(options, { cluster, currentBlueprint });
+    await life?.clearLeftovers().catch((error: unknown) => {
+      log.warn('what a killed process left of a snapshot could not be removed', { error: String(error) });
+    });
     const router = openRouter(options, { store, signal: ended });
     if (router !== undefined) closers.push(() => router.close());
     const exposures = openExposures(options, {

@@ -1,5 +1,5 @@
 // Takes a snapshot of etcd and keeps it: the step 'cluster.snapshot'.
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Executor, StepContext } from '@labwright/core/engine/engine';
 import type { Clock } from '@labwright/core/ports/clock';
@@ -67,7 +67,9 @@ async function take(
   const facts = await fetchEtcdGroup(await options.openEtcd(signal), limits);
   const peer = anotherPeer(facts, '');
   const takenAt = clock.now();
-  const work = await mkdtemp(join(options.workFolder, 'snapshot-'));
+  // Steps of this kind run one after the other: nobody else is at work there.
+  await removeWorkFolders(options.workFolder);
+  const work = await mkdtemp(join(options.workFolder, workPrefix));
   try {
     progress(`from ${peer.address.name}`);
     const file = join(work, 'snapshot.db');
@@ -80,4 +82,15 @@ async function take(
   } finally {
     await rm(work, { recursive: true, force: true });
   }
+}
+
+const workPrefix = 'snapshot-';
+/** As mkdtemp names them; what else begins like that is another matter. */
+const workName = new RegExp(`^${workPrefix}[A-Za-z0-9]{6}$`);
+
+/** Those of a process that was killed, with every Secret of the cluster in them. */
+export async function removeWorkFolders(folder: string): Promise<void> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const left = entries.filter((entry) => entry.isDirectory() && workName.test(entry.name));
+  for (const { name } of left) await rm(join(folder, name), { recursive: true, force: true });
 }

@@ -1,6 +1,6 @@
 // The step that takes a snapshot, with the folder where the lab file says; etcd is asked for nothing before that is in order. And the
 // plan of renewals, where not every control plane tells its certificates.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -110,4 +110,16 @@ test('certificates that cannot be read, or whose machine cannot be asked, are to
 test('before there is a cluster nobody is asked for certificates', async () => {
   const area = makeArea(three, { vault: noKeys });
   expect(await area.planRenewals(three, silent, signal)).toEqual({ steps: [], problems: [], notes: [] });
+});
+
+test('what a killed process left of a snapshot is removed, and nothing else', async () => {
+  await mkdir(join(folder, 'snapshot-aB3xY9'));
+  await writeFile(join(folder, 'snapshot-aB3xY9', 'snapshot.db'), 'every Secret');
+  await mkdir(join(folder, 'snapshots'));
+  await writeFile(join(folder, 'snapshot-mount.json'), '{}');
+  await makeArea(blueprint, { vault: noKeys }).clearLeftovers();
+  expect((await readdir(folder)).filter((name) => name.startsWith('snapshot')).toSorted()).toEqual([
+    'snapshot-mount.json',
+    'snapshots',
+  ]);
 });

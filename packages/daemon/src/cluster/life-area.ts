@@ -22,7 +22,7 @@ import type { PkiPlace } from '@labwright/cluster/pki/pki-vault';
 import { makeRestoreExecutor, planRestore } from '@labwright/cluster/snapshot/restore-step';
 import { assertFolderMounted, type SnapshotExport } from '@labwright/cluster/snapshot/folder-mount';
 import { listSnapshots, readSnapshot, type SnapshotFolder } from '@labwright/cluster/snapshot/snapshot-folder';
-import { makeSnapshotExecutor } from '@labwright/cluster/snapshot/take-snapshot';
+import { makeSnapshotExecutor, removeWorkFolders } from '@labwright/cluster/snapshot/take-snapshot';
 import { fetchControlPlaneVersions, fetchSharedVersion } from '@labwright/cluster/upgrade/component-versions';
 import { fetchBegunNodes } from '@labwright/cluster/upgrade/cordon';
 import { makeUpgradeExecutors, type ServedRelease } from '@labwright/cluster/upgrade/upgrade-executors';
@@ -71,6 +71,8 @@ export interface LifeArea {
   planRestore(blueprint: Blueprint, file: string, signal: AbortSignal): Promise<AreaPlan>;
   /** When the newest snapshot was taken, milliseconds since 1970 UTC. */
   fetchLastSnapshotAt(): Promise<number | undefined>;
+  /** Removes what a process that was killed has left of a snapshot. Only while nobody takes one. */
+  clearLeftovers(): Promise<void>;
 }
 
 const defaultSnapshots: SnapshotsBlueprint = { folder: 'snapshots', everyMs: 6 * 3_600_000, keep: 28 };
@@ -153,6 +155,7 @@ export function makeLifeArea(options: LifeAreaOptions): LifeArea {
       return { steps: [planRestore(effective, file, summary)], problems: [], notes: [] };
     },
     fetchLastSnapshotAt: async () => (await listSnapshots(folder))[0]?.takenAt,
+    clearLeftovers: async () => await removeWorkFolders(stateDirectory),
   };
 }
 
