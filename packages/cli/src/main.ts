@@ -6,6 +6,7 @@ import { asLabwrightError, LabwrightError } from '@labwright/core/errors/error';
 import { ensureFolder } from '@labwright/core/ports/folder';
 import { systemClock, systemRandom } from '@labwright/core/ports/system';
 import { getFolders } from './folders.ts';
+import { endWithoutHangingCalls } from './hanging-calls.ts';
 import type { TextStyle } from './render/text.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -106,6 +107,7 @@ const exitCode = await runCommandLine(process.argv.slice(2), {
 // What was written is only known to have arrived once everything is.
 await new Promise<void>((resolve) => stdout.write('', () => resolve()));
 process.exitCode = outputFailure === undefined ? exitCode : await reportOutputFailure(outputFailure);
+endWithoutHangingCalls(terminal);
 
 async function reportOutputFailure(cause: Error): Promise<number> {
   const { reportError } = await import('./report-error.ts');

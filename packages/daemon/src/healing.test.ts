@@ -164,6 +164,19 @@ test('scheduled work that fails, or leaves something, is told of once and tried 
   expect(leaving.warnings).toEqual(['scheduled work leaves something: the certificates of node101 could not be read']);
 });
 
+test('a question that hangs does not hold the end up', async () => {
+  const world = makeWorld(3, () => something);
+  const isDue = async (signal: AbortSignal): Promise<boolean> => {
+    const { promise, reject } = Promise.withResolvers<never>();
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    world.stop.abort(new Error('closing'));
+    return await promise;
+  };
+  const work = { name: 'snapshot', intent: { kind: 'snapshot', reason: 'scheduled' }, isDue } as const;
+  await keepDoing({ ...world, work, lookMs: 10, signal: world.stop.signal });
+  expect([world.runs, world.errors]).toEqual([[], []]);
+});
+
 test('scheduled work whose trouble stays is told of once, and again after it was well', async () => {
   const world = makeWorld(6, () => nothing);
   let asked = 0;

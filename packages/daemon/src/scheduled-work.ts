@@ -10,7 +10,8 @@ export interface ScheduledWork {
   /** For the log: "snapshot". */
   readonly name: string;
   readonly intent: Intent;
-  readonly isDue: () => Promise<boolean>;
+  /** Ends with the signal, whatever it waits for. */
+  readonly isDue: (signal: AbortSignal) => Promise<boolean>;
 }
 
 export interface ScheduledWorkOptions {
@@ -41,7 +42,7 @@ export async function keepDoing(options: ScheduledWorkOptions): Promise<void> {
     await clock.sleep(pauseMs, signal).catch(() => undefined); // Aborted: the loop ends.
     if (signal.aborted) return;
     try {
-      const left = (await work.isDue()) ? await doOnce(options) : '';
+      const left = (await work.isDue(signal)) ? await doOnce(options) : '';
       if (left !== '' && left !== told) log.warn('scheduled work leaves something', { work: work.name, why: left });
       told = left;
       if (left === '') [pauseMs, failures] = [lookMs, 0];

@@ -36,8 +36,8 @@ function listScheduledWork(
   // A computer that is off at night, or a lab file that is edited every day, lets no service run for long.
   const renewal = { work: certificates, firstLookMs: minuteMs, lookMs: 12 * 60 * minuteMs, againMs: 5 * minuteMs };
   if (snapshotsEveryMs === undefined) return [renewal];
-  const isDue = async (): Promise<boolean> => {
-    const last = await life.fetchLastSnapshotAt();
+  const isDue = async (signal: AbortSignal): Promise<boolean> => {
+    const last = await life.fetchLastSnapshotAt(signal);
     return last === undefined || clock.now() - last >= snapshotsEveryMs;
   };
   const snapshot: ScheduledWork = { name: 'snapshot', intent: { kind: 'snapshot', reason: 'scheduled' }, isDue };

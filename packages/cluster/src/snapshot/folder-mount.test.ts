@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { assertFolderMounted, findMount } from './folder-mount.ts';
 
+const { signal } = new AbortController();
 let top = '';
 beforeEach(async () => {
   top = await realpath(await mkdtemp(join(tmpdir(), 'mount-')));
@@ -21,6 +22,7 @@ const check = async (lines: readonly string[], overrides: { readonly exports?: r
     folder: join(top, 'nas/etcd'),
     exports: [],
     memory: join(top, 'memory.json'),
+    signal,
     readMounts: async () => [root, ...lines, ''].join('\n'),
     ...overrides,
   });
@@ -57,6 +59,7 @@ describe('a folder of snapshots', () => {
       folder: join(top, 'elsewhere'),
       exports: [],
       memory: join(top, 'memory.json'),
+      signal,
       readMounts: async () => root,
     });
     await mkdir(join(top, 'nas/etcd'));
@@ -70,6 +73,7 @@ describe('a folder of snapshots', () => {
         folder: join(top, 'link/etcd'),
         exports: [],
         memory: join(top, 'memory.json'),
+        signal,
         readMounts: async () => [root, ...lines].join('\n'),
       });
     await look([line(join(top, 'nas'))]);

@@ -4,6 +4,7 @@ import { readFile, realpath, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { LabwrightError } from '@labwright/core/errors/error';
 import * as z from 'zod';
+import { lookMs, untilAnswered } from './folder-answer.ts';
 
 export interface SnapshotExport {
   readonly nas: string;
@@ -20,6 +21,7 @@ export interface FolderMountOptions {
   readonly memory: string;
   /** As /proc/self/mountinfo has it. */
   readonly readMounts?: () => Promise<string>;
+  readonly signal: AbortSignal;
 }
 
 export interface Mount {
@@ -30,11 +32,14 @@ export interface Mount {
   readonly source: string;
 }
 
-/** Throws LW0005 for a folder that is not on a mount that it has to be on, or was on before. Makes no folder. */
+/**
+ * Throws LW0005 for a folder that is not on a mount that it has to be on, or was on before, and for one that does not answer. Makes
+ * no folder.
+ */
 export async function assertFolderMounted(options: FolderMountOptions): Promise<void> {
-  const { folder, exports, memory, readMounts = readOwnMounts } = options;
+  const { folder, exports, memory, readMounts = readOwnMounts, signal } = options;
   // The way there has an automount do its work before it is looked at.
-  const place = await findExisting(folder);
+  const place = await untilAnswered(folder, { timeoutMs: lookMs, signal }, async () => await findExisting(folder));
   const mount = findMount(await readMounts(), place);
   if (mount === undefined) return;
   const [wanted] = exports;

@@ -2,11 +2,12 @@
 //
 //   home-20261122T170000Z-r12345-scheduled.etcd.age
 //   lab  taken, UTC       revision reason
-import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { ensureFolder } from '@labwright/core/ports/folder';
 import type { LabId } from '@labwright/core/addresses/names';
 import { LabwrightError } from '@labwright/core/errors/error';
+import { lookMs, transferMs, untilAnswered } from './folder-answer.ts';
 import { verifySnapshot, type SnapshotSummary } from './verify-snapshot.ts';
 
 /** Encrypts and decrypts with the identity that also keeps the cluster's keys. Both throw LW1003. */
@@ -34,12 +35,20 @@ export interface SnapshotFolder {
 
 const pattern = /^(.+)-(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z-r(\d+)-([a-z-]+)\.etcd\.age$/;
 
-/** This lab's, newest first; other files are none of our business. None when there is no such folder yet. */
-export async function listSnapshots({ path, lab }: SnapshotFolder): Promise<readonly StoredSnapshot[]> {
+/**
+ * This lab's, newest first; other files are none of our business. None when there is no such folder yet. Throws LW0005, also when the
+ * folder does not answer.
+ */
+export async function listSnapshots(
+  { path, lab }: Pick<SnapshotFolder, 'path' | 'lab'>,
+  signal: AbortSignal,
+): Promise<readonly StoredSnapshot[]> {
   let names: readonly string[];
   try {
-    names = await readdir(path);
+    names = await untilAnswered(path, { timeoutMs: lookMs, signal }, async () => await readdir(path));
   } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof LabwrightError) throw error;
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw unusable(path, error);
   }
@@ -61,7 +70,8 @@ export async function writeToFolder(
   const summary = verifySnapshot(plain);
   const file = join(folder.path, formatName(folder.lab, takenAt, summary.revision, reason));
   const sealed = await folder.cipher.seal(plain, signal);
-  await writeWhole(folder.path, file, sealed);
+  const limits = { timeoutMs: transferMs(sealed.length), signal };
+  await untilAnswered(folder.path, limits, async () => await writeWhole(folder.path, file, sealed));
   const again = await readSnapshot(file, folder.cipher, signal);
   if (again.summary.sha256 !== summary.sha256) throw changedOnDisk(file);
   return { file, takenAt, revision: summary.revision, reason, summary };
@@ -75,9 +85,13 @@ export async function readSnapshot(
 ): Promise<{ readonly plain: Uint8Array; readonly summary: SnapshotSummary }> {
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(file, { signal });
+    const folder = dirname(file);
+    const { size } = await untilAnswered(folder, { timeoutMs: lookMs, signal }, async () => await stat(file));
+    const limits = { timeoutMs: transferMs(size), signal };
+    bytes = await untilAnswered(folder, limits, async () => await readFile(file, { signal }));
   } catch (error) {
     signal.throwIfAborted();
+    if (error instanceof LabwrightError) throw error;
     throw unusable(file, error);
   }
   const isSealed = Buffer.from(bytes.subarray(0, 21)).toString('latin1') === 'age-encryption.org/v1';
@@ -93,10 +107,13 @@ export async function pruneSnapshots(
   folder: SnapshotFolder,
   reason: SnapshotReason,
   keepScheduled: number,
+  signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const ofKind = (await listSnapshots(folder)).filter((snapshot) => snapshot.reason === reason);
+  const ofKind = (await listSnapshots(folder, signal)).filter((snapshot) => snapshot.reason === reason);
   const surplus = ofKind.slice(reason === 'scheduled' ? keepScheduled : keptOfOthers);
-  for (const { file } of surplus) await rm(file, { force: true });
+  await untilAnswered(folder.path, { timeoutMs: lookMs, signal }, async () => {
+    for (const { file } of surplus) await rm(file, { force: true });
+  });
   return surplus.map(({ file }) => file);
 }
 

@@ -16,8 +16,8 @@ export interface SnapshotOptions {
   readonly folder: SnapshotFolder;
   /** Of the scheduled ones. */
   readonly keep: number;
-  /** Throws when the folder is not where snapshots belong. */
-  readonly assertMounted: () => Promise<void>;
+  /** Throws when the folder is not where snapshots belong, or does not answer. */
+  readonly assertMounted: (signal: AbortSignal) => Promise<void>;
   /** Private (0700); holds the plain snapshot while it is being looked at. */
   readonly workFolder: string;
   readonly clock: Clock;
@@ -62,7 +62,7 @@ async function take(
   { signal, progress }: StepContext,
 ): Promise<string> {
   const { clock, folder, keep } = options;
-  await options.assertMounted();
+  await options.assertMounted(signal);
   const limits = { signal, timeoutMs: etcdMs };
   const facts = await fetchEtcdGroup(await options.openEtcd(signal), limits);
   const peer = anotherPeer(facts, '');
@@ -76,7 +76,7 @@ async function take(
     await writeSnapshot(peer, file, limits);
     progress('checks and keeps it');
     const kept = await writeToFolder(folder, await readFile(file), { takenAt, reason }, signal);
-    await pruneSnapshots(folder, reason, keep);
+    await pruneSnapshots(folder, reason, keep, signal);
     const { objects, bytes } = kept.summary;
     return `${objects} objects at revision ${kept.revision}, ${Math.ceil(bytes / 1024 ** 2)} MiB, in ${kept.file}`;
   } finally {

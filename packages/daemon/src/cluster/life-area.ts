@@ -69,8 +69,8 @@ export interface LifeArea {
   planRenewals(blueprint: Blueprint, facts: ClusterFacts, signal: AbortSignal): Promise<AreaPlan>;
   /** Reads and verifies the file; for the machines of the blueprint as it holds with replacements. Throws LW6034 and the like. */
   planRestore(blueprint: Blueprint, file: string, signal: AbortSignal): Promise<AreaPlan>;
-  /** When the newest snapshot was taken, milliseconds since 1970 UTC. */
-  fetchLastSnapshotAt(): Promise<number | undefined>;
+  /** When the newest snapshot was taken, milliseconds since 1970 UTC. Throws LW0005, also for a folder that does not answer. */
+  fetchLastSnapshotAt(signal: AbortSignal): Promise<number | undefined>;
   /** Removes what a process that was killed has left of a snapshot. Only while nobody takes one. */
   clearLeftovers(): Promise<void>;
 }
@@ -115,8 +115,9 @@ export function makeLifeArea(options: LifeAreaOptions): LifeArea {
           openEtcd: etcd,
           folder,
           keep: snapshots.keep,
-          assertMounted: async () =>
+          assertMounted: async (signal) =>
             await assertFolderMounted({
+              signal,
               folder: folder.path,
               exports: listSnapshotExports(blueprint),
               memory: join(stateDirectory, 'snapshot-mount.json'),
@@ -154,7 +155,7 @@ export function makeLifeArea(options: LifeAreaOptions): LifeArea {
       const { summary } = await readSnapshot(file, folder.cipher, signal);
       return { steps: [planRestore(effective, file, summary)], problems: [], notes: [] };
     },
-    fetchLastSnapshotAt: async () => (await listSnapshots(folder))[0]?.takenAt,
+    fetchLastSnapshotAt: async (signal) => (await listSnapshots(folder, signal))[0]?.takenAt,
     clearLeftovers: async () => await removeWorkFolders(stateDirectory),
   };
 }

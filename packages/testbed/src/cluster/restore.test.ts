@@ -120,14 +120,14 @@ describe.skipIf(found.kind === 'missing')('a snapshot in its folder', () => {
 
   test('is listed newest first, pruned with its own kind, and other files are left alone', async () => {
     await writeFile(join(folder.path, 'notes.txt'), 'mine');
-    expect((await listSnapshots(folder)).map(({ reason, takenAt }) => [reason, takenAt / dayMs])).toEqual([
+    expect((await listSnapshots(folder, signal)).map(({ reason, takenAt }) => [reason, takenAt / dayMs])).toEqual([
       ['before-upgrade', 2],
       ['asked', 1],
       ['scheduled', 0],
     ]);
-    expect(await listSnapshots({ ...folder, lab: labId('home') })).toEqual([]);
-    expect(await pruneSnapshots(folder, 'scheduled', 0)).toHaveLength(1);
-    expect((await listSnapshots(folder)).map(({ reason }) => reason)).toEqual(['before-upgrade', 'asked']);
+    expect(await listSnapshots({ ...folder, lab: labId('home') }, signal)).toEqual([]);
+    expect(await pruneSnapshots(folder, 'scheduled', 0, signal)).toHaveLength(1);
+    expect((await listSnapshots(folder, signal)).map(({ reason }) => reason)).toEqual(['before-upgrade', 'asked']);
     expect(await readFile(join(folder.path, 'notes.txt'), 'utf8')).toBe('mine');
   });
 
