@@ -139,7 +139,7 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'cluster status',
-    summary: 'the cluster and its nodes',
+    summary: 'the cluster, its nodes and the members of etcd',
     examples: ['labwright cluster status', 'labwright cluster status --json'],
     run: async (program) => (await import('./cluster.ts')).clusterStatus(program),
   },

@@ -63,6 +63,60 @@ describe('the cluster', () => {
     `);
   });
 
+  test('with the members of etcd: whether they answer, and who is missing', () => {
+    const etcd: ClusterStatus['etcd'] = [
+      { name: 'node101', state: 'well', role: 'voter', why: null, fix: null },
+      { name: 'node102', state: 'unwell', role: 'voter', why: 'memberID:1 alarm:NOSPACE', fix: null },
+      { name: 'node103', state: 'silent', role: 'learner', why: 'it does not answer', fix: null },
+      {
+        name: 'node105',
+        state: 'absent',
+        role: null,
+        why: 'it is a control plane of the cluster and no member of etcd',
+        fix: 'labwright machine rebuild node105',
+      },
+    ];
+    const withMembers = { ...cluster, nodes: cluster.nodes.slice(0, 1), etcd };
+    expect(formatClusterStatus(withMembers, style)).toMatchInlineSnapshot(`
+      "Kubernetes 1.20.2 · 1 of 1 node ready · kube.home.arpa (10.1.0.10:6443)
+        ● node101  control plane  1.20.2  ready
+
+      etcd · 1 of 2 voters well
+        ● node101  voter    well
+        ■ node102  voter    not well   memberID:1 alarm:NOSPACE
+        ■ node103  learner  silent     it does not answer
+        ■ node105           no member  it is a control plane of the cluster and no
+                                       member of etcd; labwright machine rebuild
+                                       node105
+      "
+    `);
+    expect(formatClusterStatus(withMembers, plain)).toMatchInlineSnapshot(`
+      "Kubernetes 1.20.2 · 1 of 1 node ready · kube.home.arpa (10.1.0.10:6443)
+        ● ready node101  control plane  1.20.2
+
+      etcd · 1 of 2 voters well
+        ● well      node101  voter
+        ■ not well  node102  voter    memberID:1 alarm:NOSPACE
+        ■ silent    node103  learner  it does not answer
+        ■ no member node105           it is a control plane of the cluster and no
+                                      member of etcd; labwright machine rebuild
+                                      node105
+      "
+    `);
+    for (const columns of [24, 40, 60]) {
+      for (const line of formatClusterStatus(withMembers, { ...style, columns }).split('\n')) {
+        expect(line.length).toBeLessThanOrEqual(columns);
+      }
+    }
+    const nobody = etcd.map((member) => ({
+      ...member,
+      state: 'silent' as const,
+      role: null,
+      why: 'it does not answer',
+    }));
+    expect(formatClusterStatus({ ...cluster, etcd: nobody }, style)).toContain('\netcd · nobody answers\n');
+  });
+
   test('that is to be upgraded says so', () => {
     const [line] = formatClusterStatus({ ...cluster, wantedVersion: '1.20.3' }, style).split('\n');
     expect(line).toContain('Kubernetes 1.20.2, the lab file says 1.20.3');

@@ -1,5 +1,10 @@
-// The cluster's screens: its nodes, and when its certificates end.
-import type { CertificatesStatus, ClusterStatus, NodeStatus } from '@labwright/core/contract/contract';
+// The cluster's screens: its nodes, etcd's members, and when its certificates end.
+import type {
+  CertificatesStatus,
+  ClusterStatus,
+  EtcdMemberStatus,
+  NodeStatus,
+} from '@labwright/core/contract/contract';
 import { layoutRows, type Row } from './rows.ts';
 import { plural, wrap, type Paint, type TextStyle } from './text.ts';
 
@@ -17,6 +22,7 @@ export function formatClusterStatus(cluster: ClusterStatus, style: TextStyle): s
       cluster.nodes.map((node) => nodeRow(node, style)),
       style,
     ),
+    ...formatMembers(cluster.etcd ?? [], style),
     '',
   ].join('\n');
 }
@@ -42,6 +48,29 @@ function nodeRow({ name, role, state, why, version, isSchedulable }: NodeStatus,
     cordoned,
   ];
   return { sign, word, paint: as, name, cells, ...(why === null ? {} : { text: why }) };
+}
+
+const memberSigns: Readonly<Record<EtcdMemberStatus['state'], readonly [sign: string, word: string, as: Paint]>> = {
+  well: ['●', 'well', 'good'],
+  unwell: ['■', 'not well', 'bad'],
+  silent: ['■', 'silent', 'bad'],
+  absent: ['■', 'no member', 'bad'],
+};
+
+function formatMembers(members: readonly EtcdMemberStatus[], style: TextStyle): readonly string[] {
+  if (members.length === 0) return [];
+  const voters = members.filter(({ role }) => role === 'voter');
+  const well = voters.filter(({ state }) => state === 'well').length;
+  const head = voters.length === 0 ? 'nobody answers' : `${well} of ${plural(voters.length, 'voter')} well`;
+  const rows = members.map((member) => memberRow(member, style));
+  return ['', ...wrap(`etcd · ${head}`, style.columns, '  '), ...layoutRows(rows, style)];
+}
+
+function memberRow({ name, state, role, why, fix }: EtcdMemberStatus, { isPlain }: TextStyle): Row {
+  const [sign, word, as] = memberSigns[state];
+  const text = [why, fix].filter((part) => part !== null).join('; ');
+  const cells = [role ?? '', ...(isPlain ? [] : [word])];
+  return { sign, word, paint: as, name, cells, ...(text === '' ? {} : { text }) };
 }
 
 const dayMs = 24 * 3600_000;

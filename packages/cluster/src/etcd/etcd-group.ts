@@ -61,7 +61,7 @@ export async function fetchEtcdGroup(group: EtcdGroup, limits: CallLimits): Prom
     ...member,
     // Until it starts for the first time etcd knows its URL only.
     name: member.name === '' ? (member.peerUrls.flatMap((url) => names.get(url) ?? [])[0] ?? '') : member.name,
-    healthy: isHealthy(statuses.get(member.id)),
+    ...judgeHealth(statuses.get(member.id)),
   }));
   const peers = new Map(all.map(({ peer, status }) => [status.member, peer]));
   return { members, peers, statuses, ...(leader === undefined ? {} : { leader }) };
@@ -97,8 +97,12 @@ function addressesOf({ name, clientUrls }: EtcdMember): readonly EtcdMemberAddre
   });
 }
 
-const isHealthy = (status: EtcdStatus | undefined): boolean =>
-  status?.leader !== undefined && status.problems.length === 0;
+/** Of the one that did not answer there is nothing to say. */
+function judgeHealth(status: EtcdStatus | undefined): Pick<EtcdMemberFacts, 'healthy' | 'problems'> {
+  if (status === undefined) return { healthy: false };
+  const problems = [...status.problems, ...(status.leader === undefined ? ['it knows no leader'] : [])];
+  return problems.length === 0 ? { healthy: true } : { healthy: false, problems };
+}
 
 /**
  * Takes a member out for good, by the quorum rule: leadership moved off it first, the removal sent to another member, and

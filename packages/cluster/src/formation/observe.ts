@@ -49,21 +49,19 @@ export async function observeCluster(options: ObserveOptions): Promise<ClusterFa
     return { kind: 'silent', why: 'this lab never had a cluster', hasKeys: false, disks, asOf };
   }
   const seen = await askApi(options, pki);
-  if ('why' in seen) {
-    const disks = await askDisks(options, pki, new Set());
-    return { kind: 'silent', why: seen.why, hasKeys: true, disks, asOf };
-  }
   const { settled = new Set() } = options;
-  const well = seen.nodes.filter(
+  const nodes = 'why' in seen ? [] : seen.nodes;
+  const well = nodes.filter(
     (node) => node.ready === 'ready' && (node.role === 'worker' || settled.has(bootOf(node))),
   );
-  const [disks, members] = await Promise.all([
+  const [disks, known] = await Promise.all([
     askDisks(options, pki, new Set(well.map(({ name }) => name))),
     options.listMembers?.(pki, signal),
   ]);
-  for (const node of seen.nodes)
+  if ('why' in seen) return { kind: 'silent', why: seen.why, hasKeys: true, disks, members: known ?? [], asOf };
+  for (const node of nodes)
     if (disks.some(({ name, state }) => name === node.name && state === 'member')) settled.add(bootOf(node));
-  return { ...seen, kind: 'answers', disks, ...(members === undefined ? {} : { members }), asOf };
+  return { ...seen, kind: 'answers', disks, ...(known === undefined ? {} : { members: known }), asOf };
 }
 
 const bootOf = ({ name, bootId }: NodeFacts): string => `${name} ${bootId}`;

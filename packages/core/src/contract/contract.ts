@@ -94,6 +94,21 @@ export interface ClusterStatus {
   readonly why: string | null;
   /** The lab file's, and those the cluster has besides. */
   readonly nodes: readonly NodeStatus[];
+  /** Its members, and control planes of the lab that are none; absent before there was a cluster. */
+  readonly etcd?: readonly EtcdMemberStatus[];
+}
+
+export interface EtcdMemberStatus {
+  /** Of its machine; an id in hexadecimal for one of no machine that is known. */
+  readonly name: string;
+  /** 'absent': a control plane of the lab that is no member. */
+  readonly state: 'well' | 'unwell' | 'silent' | 'absent';
+  /** A learner has no vote yet; null for what is no member, and while no member says who is one. */
+  readonly role: 'voter' | 'learner' | null;
+  /** What is wrong, in etcd's words where it has some. */
+  readonly why: string | null;
+  /** The way out, where there is one to name. */
+  readonly fix: string | null;
 }
 
 /** A login for a person. Holds a private key: it goes over the owner's socket and into their file, nowhere else. */

@@ -12,6 +12,8 @@ export type ClusterFacts =
       readonly hasKeys: boolean;
       /** Of the members that could be asked over SSH; one that is off or new is not among them. */
       readonly disks: readonly DiskFacts[];
+      /** etcd's members; empty when none answers, undefined before there was a cluster. */
+      readonly members?: readonly EtcdMemberFacts[];
       readonly asOf: number;
     }
   | {
@@ -61,4 +63,6 @@ export interface EtcdMemberFacts {
   readonly name: string;
   readonly learner: boolean;
   readonly healthy: boolean;
+  /** Of one that answers and is not healthy: alarms and the like. */
+  readonly problems?: readonly string[];
 }

@@ -36,7 +36,10 @@ export async function listEtcdMembers(
 ): Promise<readonly EtcdMemberFacts[] | undefined> {
   try {
     const facts = await fetchEtcdGroup(await openEtcd(blueprint, pki, clock), { signal, timeoutMs: lookMs });
-    return facts.members.map(({ id, name, learner, healthy }) => ({ id, name, learner, healthy }));
+    return facts.members.map(({ id, name, learner, healthy, problems }) => ({
+      ...{ id, name, learner, healthy },
+      ...(problems === undefined ? {} : { problems }),
+    }));
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof LabwrightError && (error.code === 'LW6031' || error.code === 'LW6032')) return undefined;
