@@ -2,6 +2,8 @@
 import { ipv4 } from '@labwright/core/addresses/ipv4';
 import { silentLog } from '@labwright/core/ports/log';
 import { systemClock } from '@labwright/core/ports/system';
+import { formatMark } from '@labwright/drivers/pfsense/config/mark';
+import { places } from '@labwright/drivers/pfsense/config/place';
 import type { Change } from '@labwright/drivers/pfsense/edits/change';
 import { sampleConfig } from '@labwright/drivers/pfsense/test-config';
 import { connectTo, makeRouterCertificate, openRouterPeer, snippetReply } from '@labwright/drivers/pfsense/test-peer';
@@ -27,9 +29,10 @@ afterEach(async () => {
 async function setUp(
   changes: Partial<ManagedRouterOptions['keeper']> = {},
   config = sampleConfig,
+  version?: string,
 ): Promise<{ readonly managed: ManagedRouter; readonly router: PhpRouter }> {
   if (php === undefined) throw new Error('there is no PHP');
-  const router = await openPhpRouter(php, config);
+  const router = await openPhpRouter(php, config, version);
   const peer = await openRouterPeer(certificate, async ({ strings }) => {
     const { r } = (await router.execPhp(strings[0] ?? '')) as { readonly r: string };
     return snippetReply(JSON.parse(r) as object);
@@ -117,6 +120,26 @@ describe.skipIf(php === undefined)('ManagedRouter', { timeout: 30_000 }, () => {
     managed.tryAgain(systemClock.now());
     await settled();
     expect(await router.readConfig()).toMatch(ours);
+  });
+
+  test('that is only read is told of no server and takes over no entry', async () => {
+    const { managed, router } = await setUp({}, sampleConfig, '2.9.0-RELEASE');
+    const state = await managed.look(signal);
+    const host = { host: 'photos', domain: 'lab.test', ip: '192.0.2.40', descr: '' };
+    const mark = { ...ownerOf(blueprint.lab), key: 'lab.photos' };
+    const change: Change = {
+      kind: 'entry',
+      place: places.resolverHosts,
+      mark,
+      after: { ...host, descr: formatMark(mark) },
+    };
+    await expect(managed.adopt(state, [change], signal)).rejects.toMatchObject({ code: 'LW8006' });
+    await managed.moveServers([{ backEnd: 'web', server: 'node101', state: 'drain' }], signal);
+    expect(await router.readConfig()).toBe(sampleConfig);
+    const { readOnly: _, ...profile } = state.profile;
+    expect(() => {
+      managed.assertWritable({ profile, heldBy: 'another' });
+    }).toThrow(expect.objectContaining({ code: 'LW8007' }));
   });
 
   test('with the forwarder a newer decision need not wait for a write, and takes the place of the older one', async () => {

@@ -12,6 +12,7 @@ import type { PfsenseConnection } from '@labwright/drivers/pfsense/connection';
 import { applyChanges } from '@labwright/drivers/pfsense/edits/apply';
 import type { Change } from '@labwright/drivers/pfsense/edits/change';
 import { planRouter, resolverHosts, type RouterPlan } from '@labwright/drivers/pfsense/keeper/desired';
+import { readOnlyError } from '@labwright/drivers/pfsense/keeper/failure';
 import { type RouterKeeperOptions, writerSeconds } from '@labwright/drivers/pfsense/keeper/keeper-options';
 import { RouterKeeper } from '@labwright/drivers/pfsense/keeper/router-keeper';
 import type { RouterStanding } from '@labwright/drivers/pfsense/keeper/router-standing';
@@ -194,18 +195,27 @@ export class ManagedRouter {
     }
   }
 
-  /** Tells the running HAProxy of servers; the configuration follows by itself. */
+  /** Tells the running HAProxy of servers; the configuration follows by itself. On a router that is only read neither is done. */
   async moveServers(commands: readonly ServerCommand[], signal: AbortSignal): Promise<void> {
     const { connection, terms, holder } = this.#options;
+    // Its standing says so for as long as it lasts.
+    if (this.#state?.profile.readOnly !== undefined) return;
     await setServers(connection, terms.owner, commands, signal, { holder, seconds: writerSeconds });
+  }
+
+  /** Throws LW8006 for a router that is only read, LW8007 when another process writes for this lab. */
+  assertWritable({ profile: { readOnly }, heldBy }: Pick<RouterState, 'profile' | 'heldBy'>): void {
+    if (readOnly !== undefined) throw readOnlyError(this.#options.connection, readOnly);
+    if (heldBy !== undefined) throw heldError(this.name, heldBy);
   }
 
   /**
    * Writes changes that a person agreed to, beside the keeper, which finds them made. Throws LW8004 when the router refuses
-   * them, LW8007 when it changed meanwhile or another process writes.
+   * them, LW8007 when it changed meanwhile; and as assertWritable.
    */
   async adopt(state: RouterState, changes: readonly Change[], signal: AbortSignal): Promise<void> {
     const { connection, terms, holder } = this.#options;
+    this.assertWritable(state);
     const after = resolverHosts(applyChanges(state.document, changes));
     const request = formatWriteRequest({
       owner: terms.owner,
