@@ -52,7 +52,7 @@ export async function writeBackup(file: string, text: string): Promise<void> {
 export async function routerAdopt(program: Program, { words: [name = ''] }: CommandInput): Promise<ExitCode> {
   return await withLab(program, { ...routerAlone, check: assertManaged }, async ({ client }) => {
     const { terminal, options } = program;
-    const seen = await client.routerAdopt({ name, isAgreed: false }, program.interrupt);
+    const seen = await client.routerAdopt({ name }, program.interrupt);
     if (!options.json) terminal.out(formatAdoption(seen, terminal.outStyle));
     if (!options.yes) {
       const answer = await terminal.ask(`Labwright changes and removes it from then on. Hand ${name} over? [y/N] `);
@@ -67,7 +67,7 @@ export async function routerAdopt(program: Program, { words: [name = ''] }: Comm
         throw new LabwrightError('LW0003', { what: 'nothing was changed', why: 'it was not agreed to' });
       }
     }
-    const done = await client.routerAdopt({ name, isAgreed: true }, program.interrupt);
+    const { hash: _, ...done } = await client.routerAdopt({ name, agreedTo: seen.hash }, program.interrupt);
     if (options.json) terminal.out(`${JSON.stringify(done, undefined, 2)}\n`);
     return exitCodes.done;
   });

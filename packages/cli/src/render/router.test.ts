@@ -109,6 +109,7 @@ test('handing an entry over shows it before and after', () => {
     place: 'unbound/hosts',
     before: 'host=web, domain=svc, ip=10.1.0.9, descr=my own web server',
     after: 'host=web, domain=svc, ip=10.1.3.100, descr=labwright:home/lab/exposed.web.svc',
+    hash: 'a'.repeat(64),
     isDone: false,
   };
   expect(formatAdoption(adoption, style)).toMatchInlineSnapshot(`

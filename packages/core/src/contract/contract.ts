@@ -249,11 +249,19 @@ export interface RouterAdoptAnswer {
   /** The person's entry as it is, and as it will be. */
   readonly before: string;
   readonly after: string;
+  /** Of the two as a whole, what is not shown of them as well. */
+  readonly hash: string;
   /** Whether it was done; otherwise it was only looked at. */
   readonly isDone: boolean;
 }
 
-export const adoptRequest = z.strictObject({ name: z.string().min(1).max(253), isAgreed: z.boolean() });
+const agreedTo = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/)
+  .optional();
+
+/** `agreedTo`: the hash of what a person was shown; absent: only looks. */
+export const adoptRequest = z.strictObject({ name: z.string().min(1).max(253), agreedTo });
 export type RouterAdoptRequest = z.infer<typeof adoptRequest>;
 
 /** A backup for a router. Names only, of its sections, settings and entries: values may be secret. */
@@ -287,13 +295,7 @@ export interface RouterRestoreAnswer {
 }
 
 /** `agreedTo`: the hash of the configuration that a person was shown the differences to; absent: only looks. */
-export const restoreRequest = z.strictObject({
-  text: z.string().max(32 * 1024 * 1024),
-  agreedTo: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/)
-    .optional(),
-});
+export const restoreRequest = z.strictObject({ text: z.string().max(32 * 1024 * 1024), agreedTo });
 export type RouterRestoreRequest = z.infer<typeof restoreRequest>;
 
 export interface LabStatus {

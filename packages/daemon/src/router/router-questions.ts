@@ -1,4 +1,5 @@
 // What people ask of the router: how it differs, what is in it, and that an entry of theirs be ours from now on.
+import { createHash } from 'node:crypto';
 import type {
   RouterAdoptAnswer,
   RouterAdoptRequest,
@@ -6,9 +7,11 @@ import type {
   RouterDiffAnswer,
 } from '@labwright/core/contract/contract';
 import { LabwrightError } from '@labwright/core/errors/error';
+import { canonicalValue } from '@labwright/drivers/pfsense/config/config-value';
 import { formatPlace } from '@labwright/drivers/pfsense/config/place';
-import type { Change } from '@labwright/drivers/pfsense/edits/change';
+import type { Change, EntryChange } from '@labwright/drivers/pfsense/edits/change';
 import { findAdoptions, formatHandover } from '@labwright/network/router/adoption';
+import type { ManagedRouter } from '@labwright/network/router/managed-router';
 import { subjectOf, verbOf } from '@labwright/network/router/router-steps';
 import type { RouterArea } from './router-area.ts';
 
@@ -43,13 +46,17 @@ export async function backUpRouter(area: RouterArea, signal: AbortSignal): Promi
   return { router: area.router.name, version: profile.version, hash, text };
 }
 
-/** Throws LW0002 when no entry by that name is in our way, LW8008 when more than ours would be gone, and what writing throws. */
+/**
+ * Throws LW8006 for a router that is only read, LW0002 when no entry by that name is in our way, LW8008 when more than ours would be
+ * gone, LW8007 when the entry is not as it was agreed to, and what writing throws.
+ */
 export async function adoptEntry(
-  area: RouterArea,
-  { name, isAgreed }: RouterAdoptRequest,
+  area: Pick<RouterArea, 'planAll'> & { readonly router: Pick<ManagedRouter, 'name' | 'assertWritable' | 'adopt'> },
+  { name, agreedTo }: RouterAdoptRequest,
   signal: AbortSignal,
 ): Promise<RouterAdoptAnswer> {
   const { state, plan, desired } = await area.planAll(signal);
+  area.router.assertWritable(state);
   const found = findAdoptions(state.document, desired.entries, plan.conflicts, name);
   const adoption = found.find(({ kind }) => kind === 'change') ?? found[0];
   if (adoption === undefined) {
@@ -68,6 +75,20 @@ export async function adoptEntry(
     });
   }
   const { change, place } = adoption;
-  if (isAgreed) await area.router.adopt(state, [change], signal);
-  return { router: area.router.name, place, ...formatHandover(change), isDone: isAgreed };
+  const hash = hashHandover(change);
+  if (agreedTo !== undefined && agreedTo !== hash) {
+    throw new LabwrightError('LW8007', {
+      what: `the entry "${name}" on the router ${area.router.name} was changed since it was shown; nothing was written`,
+      where: { router: area.router.name, place },
+      fix: ['run the command again, and look at it anew'],
+    });
+  }
+  if (agreedTo !== undefined) await area.router.adopt(state, [change], signal);
+  return { router: area.router.name, place, ...formatHandover(change), hash, isDone: agreedTo !== undefined };
+}
+
+/** Of the one entry: what else is written to the router meanwhile takes nothing of what was agreed to. */
+function hashHandover({ place, mark, before = {}, after = {} }: EntryChange): string {
+  const text = JSON.stringify([formatPlace(place), mark.key, canonicalValue(before), canonicalValue(after)]);
+  return createHash('sha256').update(text).digest('hex');
 }

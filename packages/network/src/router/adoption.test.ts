@@ -35,11 +35,14 @@ test('all that an entry has is shown, its aliases too', () => {
   });
 });
 
-test('servers, further addresses, settings and switches are shown; a password is not', () => {
+test('servers, further addresses, settings and switches are shown; passwords and keys are not', () => {
   const before = {
     name: 'x',
     enable: '',
     password: 'secret',
+    stats_password: 'hidden',
+    haproxy_cookie_dynamic_cookie_key: 'hidden too',
+    monitor_password: '',
     advanced_backend: Buffer.from('# mine\nretries 5\n').toString('base64'),
     a_extaddr: { item: [{ extaddr_port: '80' }, { extaddr_port: '81' }] },
     ha_servers: { item: [{ address: '10.1.0.20', port: '5000' }] },
@@ -47,7 +50,7 @@ test('servers, further addresses, settings and switches are shown; a password is
   };
   expect(formatHandover({ before, after: { name: 'x', a_acl: { item: [{ name: 'y' }] } } })).toEqual({
     before:
-      'name=x, enable, password=…, advanced_backend=# mine | retries 5, a_extaddr.1.extaddr_port=80, a_extaddr.2.extaddr_port=81, ha_servers.1.address=10.1.0.20, ha_servers.1.port=5000',
+      'name=x, enable, password=…, stats_password=…, haproxy_cookie_dynamic_cookie_key=…, monitor_password, advanced_backend=# mine | retries 5, a_extaddr.1.extaddr_port=80, a_extaddr.2.extaddr_port=81, ha_servers.1.address=10.1.0.20, ha_servers.1.port=5000',
     after: 'name=x, a_acl.1.name=y',
   });
 });

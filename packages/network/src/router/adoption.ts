@@ -62,10 +62,13 @@ function leavesOf(value: ConfigValue, path: readonly string[] = []): ReadonlyMap
   return new Map(inner.flatMap(([at, each]) => [...leavesOf(each, at)]));
 }
 
-/** Settings of HAProxy lie there as base64, and a shared address has a password, which is nothing for a screen. */
+/** A shared address's "password", HAProxy's "stats_password" and "haproxy_cookie_dynamic_cookie_key": nothing for a screen. */
+const secretKey = /passw|passphrase|secret|key$/i;
+
+/** Settings of HAProxy lie there as base64. */
 function formatText(text: string, path: readonly string[]): string {
   const key = path.join('.');
-  if (key === 'password' && text !== '') return '…';
+  if (text !== '' && path.some((part) => secretKey.test(part))) return '…';
   if (key !== 'advanced' && key !== 'advanced_backend') return text;
   return Buffer.from(text, 'base64').toString('utf8').trim().replaceAll(/\r?\n/g, ' | ');
 }

@@ -149,13 +149,13 @@ describe('the router of a lab', { timeout: 90_000 }, () => {
 
   test('hands over what a person made only when that is agreed to', async () => {
     const { area } = open;
-    const looked = await adoptEntry(area, { name: 'node102.home.arpa', isAgreed: false }, signal);
+    const looked = await adoptEntry(area, { name: 'node102.home.arpa' }, signal);
     expect(looked).toMatchObject({ place: 'unbound/hosts', isDone: false });
     expect(await lookUp('node102.home.arpa')).toBe('10.77.51.99');
-    await expect(adoptEntry(area, { name: 'other.home.arpa', isAgreed: true }, signal)).rejects.toMatchObject({
+    await expect(adoptEntry(area, { name: 'other.home.arpa', agreedTo: looked.hash }, signal)).rejects.toMatchObject({
       code: 'LW0002',
     });
-    await adoptEntry(area, { name: 'node102.home.arpa', isAgreed: true }, signal);
+    await adoptEntry(area, { name: 'node102.home.arpa', agreedTo: looked.hash }, signal);
     await expect.poll(async () => await lookUp('node102.home.arpa'), patience).toBe('10.77.51.18');
     expect((await area.plan(blueprint.machines, signal)).problems).toEqual([]);
     expect((await diffRouter(area, signal)).differences).toEqual([]);
