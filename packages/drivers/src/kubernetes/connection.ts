@@ -10,7 +10,14 @@ import { z } from 'zod';
 import { type Caller, formatPath, makeCaller, type Outcome } from './call.ts';
 import { type ClusterApis, makeDiscovery, objectPath } from './discovery.ts';
 import { misreadError } from './failure.ts';
-import { type AppliedObject, type ClusterObject, clusterObjectSchema, type Kind, type ObjectName } from './kind.ts';
+import {
+  type AppliedObject,
+  type ClusterObject,
+  clusterObjectSchema,
+  fieldManager,
+  type Kind,
+  type ObjectName,
+} from './kind.ts';
 import { listObjects, type ListedObjects } from './list.ts';
 import { openRenewedTransport } from './renewed-transport.ts';
 import { type ApiRequest, openTransport } from './transport.ts';
@@ -267,7 +274,6 @@ export function connectCluster(login: ClusterLogin, options: ConnectOptions): Cl
   return connection;
 }
 
-const fieldManager = 'labwright';
 const anyObject: Kind = { kind: '', group: '', versions: [], parse: (value) => clusterObjectSchema.parse(value) };
 
 const get = (path: readonly string[]): ApiRequest => ({ method: 'GET', path: formatPath(path) });

@@ -59,6 +59,9 @@ export const clusterObjectSchema = z.looseObject(base);
 /** Any object that the API server gave. */
 export type ClusterObject = z.infer<typeof clusterObjectSchema>;
 
+/** By it the API server keeps which fields of an object we set. */
+export const fieldManager = 'labwright';
+
 /** What is sent to be applied: the fields we want to own, and no others. */
 export interface AppliedObject {
   readonly apiVersion: string;

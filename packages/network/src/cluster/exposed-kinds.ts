@@ -3,6 +3,7 @@ import {
   type ClusterObject,
   clusterObjectSchema,
   endpointSliceKind,
+  fieldManager,
   type Kind,
   serviceKind,
 } from '@labwright/drivers/kubernetes/kind';
@@ -173,6 +174,25 @@ export const ingressKind: Kind<Ingress> = {
 /** The addresses that an object's status names. */
 export function statusAddresses({ status }: Pick<ExposedService, 'status'>): readonly string[] {
   return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => (ip === undefined ? [] : [ip]));
+}
+
+const ownedFields = z.looseObject({
+  manager: z.string().optional(),
+  fieldsV1: z.looseObject({
+    'f:status': z.looseObject({ 'f:loadBalancer': z.looseObject({ 'f:ingress': z.unknown().optional() }) }),
+  }),
+});
+
+/**
+ * Whether Labwright wrote the addresses that its status names. The API server keeps who changed a field last, over our restarts too:
+ * an address that another balancer put there is that one's.
+ */
+export function isStatusOurs({ metadata }: Pick<ClusterObject, 'metadata'>): boolean {
+  const fields = metadata['managedFields'];
+  return (Array.isArray(fields) ? fields : []).some((each: unknown) => {
+    const { data } = ownedFields.safeParse(each);
+    return data?.manager === fieldManager && 'f:ingress' in data.fieldsV1['f:status']['f:loadBalancer'];
+  });
 }
 
 export const serviceOfSlice = ({ metadata }: ClusterObject): string | undefined =>

@@ -160,7 +160,14 @@ export function carryOut(facts: ExposureFacts, decision: ExposureDecision): Expo
   const write = <Value extends ExposedService | Ingress>(object: Value): Value => {
     const addresses = changes.get(object.metadata.uid);
     if (addresses === undefined) return object;
-    return { ...object, status: { loadBalancer: { ingress: addresses.map((ip) => ({ ip })) } } };
+    // As the API server keeps it.
+    const fieldsV1 = { 'f:status': { 'f:loadBalancer': { 'f:ingress': {} } } };
+    const managedFields = [{ manager: 'labwright', operation: 'Update', subresource: 'status', fieldsV1 }];
+    return {
+      ...object,
+      metadata: { ...object.metadata, managedFields },
+      status: { loadBalancer: { ingress: addresses.map((ip) => ({ ip })) } },
+    };
   };
   return {
     ...facts,

@@ -1,5 +1,6 @@
 import { ipv4 } from '@labwright/core/addresses/ipv4';
 import { describe, expect, test } from 'vitest';
+import type { ExposedService } from '../cluster/exposed-kinds.ts';
 import { carryOut, makeFacts, makeIngress, makeService, makeSettings } from './cluster.test-data.ts';
 import { decideExposures, heldAddresses, routerIngressKey } from './decide-exposures.ts';
 import { decisionEvents, eventObject, statusChanges } from './events.ts';
@@ -58,6 +59,40 @@ describe('the status', () => {
     expect(statusChanges(decideExposures(broken, makeSettings()), broken).map(({ addresses }) => addresses)).toEqual([
       [],
     ]);
+  });
+
+  test.each<[string, Partial<ExposedService['spec']>, Record<string, string>]>([
+    ['is left alone from now on', {}, { 'labwright.dev/expose': 'false' }],
+    ['is for inside the cluster now', { type: 'ClusterIP' }, {}],
+    ['was refused before this process began', { loadBalancerSourceRanges: ['home'] }, {}],
+  ])('of what %s loses what we gave it, and nothing that somebody else gave', (_, spec, annotations) => {
+    const after = { ...carryOut(facts, decision), held: new Map() };
+    const change = (service: ExposedService): ExposedService => ({
+      ...service,
+      spec: { ...service.spec, ...spec },
+      metadata: { ...service.metadata, annotations: { ...service.metadata.annotations, ...annotations } },
+    });
+    const left = { ...after, services: after.services.map(change) };
+    const lost = statusChanges(decideExposures(left, makeSettings()), left);
+    expect(lost.map(({ source, addresses }) => [source.name, addresses])).toEqual([['web', []]]);
+  });
+
+  test('of an Ingress that is refused is cleared before its address is another’s', () => {
+    const web = makeService('web', { spec: { type: 'NodePort' } });
+    const routed = makeFacts({ services: [web], ingresses: [makeIngress('a', ['a.svc/ web:80'])] });
+    const after = carryOut(routed, decideExposures(routed, makeSettings()));
+    const left = {
+      ...after,
+      ingresses: [
+        makeIngress('b', ['b.svc/ web:80']),
+        ...after.ingresses.map((ingress) => ({
+          ...ingress,
+          metadata: { ...ingress.metadata, annotations: { 'labwright.dev/source-ranges': 'home' } },
+        })),
+      ],
+    };
+    const [lost, given] = statusChanges(decideExposures(left, makeSettings()), left);
+    expect([lost?.source.name, lost?.addresses, given?.source.name]).toEqual(['a', [], 'b']);
   });
 
   test('of all Ingresses is one address, which is held for them together', () => {

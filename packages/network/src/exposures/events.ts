@@ -1,7 +1,8 @@
 // What a decision tells the cluster: an Event for each refusal and each new address, and the addresses in status.
 import { createHash } from 'node:crypto';
 import type { AppliedObject } from '@labwright/drivers/kubernetes/kind';
-import { statusAddresses } from '../cluster/exposed-kinds.ts';
+import { isStatusOurs, statusAddresses } from '../cluster/exposed-kinds.ts';
+import { sourceOf } from './draft.ts';
 import type { Exposure, ExposureDecision, ExposureFacts, ExposureSource, Refusal } from './exposure.ts';
 
 export interface ExposureEvent {
@@ -60,26 +61,30 @@ export interface StatusChange {
   readonly addresses: readonly string[];
 }
 
-/** Only of what the router balances: everything else has a status of its own. What is refused loses what we once gave it. */
+/**
+ * Only of what the router balances: everything else has a status of its own. What is not exposed loses what we once gave it, whoever
+ * decided so and when: the address may be another's by now.
+ */
 export function statusChanges(
-  { exposures, refusals }: ExposureDecision,
-  { services, ingresses, held }: Pick<ExposureFacts, 'services' | 'ingresses' | 'held'>,
+  { exposures }: Pick<ExposureDecision, 'exposures'>,
+  { services, ingresses }: Pick<ExposureFacts, 'services' | 'ingresses'>,
 ): readonly StatusChange[] {
-  const known = new Map([
-    ...services.map((object) => [object.metadata.uid, statusAddresses(object)] as const),
-    ...ingresses.map((object) => [object.metadata.uid, statusAddresses(object)] as const),
-  ]);
-  const exposed = exposures.filter(({ balancer }) => balancer === 'router');
-  const given = exposed.flatMap(({ source, addresses }) => {
-    const current = known.get(source.uid) ?? [];
-    return current.join() === addresses.join() ? [] : [{ source, addresses }];
-  });
-  const kept = new Set(exposures.map(({ source }) => source.uid));
-  const lost = new Map<string, StatusChange>();
-  for (const { key, source } of refusals) {
-    const own = held.get(key);
-    if (kept.has(source.uid) || own === undefined) continue;
-    if ((known.get(source.uid) ?? []).join() === own) lost.set(source.uid, { source, addresses: [] });
+  const objects = [
+    ...services.map((object) => ({ object, source: sourceOf('Service', object) })),
+    ...ingresses.map((object) => ({ object, source: sourceOf('Ingress', object) })),
+  ];
+  const exposed = new Map(exposures.map((exposure) => [exposure.source.uid, exposure]));
+  const lost: StatusChange[] = [];
+  const given: StatusChange[] = [];
+  for (const { object, source } of objects) {
+    const current = statusAddresses(object);
+    const exposure = exposed.get(source.uid);
+    if (exposure === undefined) {
+      if (current.length > 0 && isStatusOurs(object)) lost.push({ source, addresses: [] });
+    } else if (exposure.balancer === 'router' && current.join() !== exposure.addresses.join()) {
+      given.push({ source, addresses: exposure.addresses });
+    }
   }
-  return [...given, ...lost.values()];
+  // No two are to name one address, not even for a moment.
+  return [...lost, ...given];
 }

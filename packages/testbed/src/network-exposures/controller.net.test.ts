@@ -47,8 +47,7 @@ function makeRouter() {
     async put(state, until) {
       router.underWay += 1;
       router.mostUnderWay = Math.max(router.mostUnderWay, router.underWay);
-      await systemClock.sleep(20, until);
-      router.underWay -= 1;
+      await systemClock.sleep(20, until).finally(() => (router.underWay -= 1));
       if (router.isAway) throw new Error('no route to host');
       router.states.push(state);
       return router.problems;
@@ -196,6 +195,29 @@ describe.skipIf(found.kind === 'missing')('exposures', () => {
     await expect.poll(async () => await eventsOf('web'), patience).toContain('a person made web.svc; adopt it');
     router.problems = [];
     await remove('dns', 'outside');
+  });
+
+  test('what is left alone names no address any more, and a new process clears what the old one did not', async () => {
+    await put('alone', {});
+    await expect.poll(async () => await statusOf('alone'), patience).toMatch(/^10\.1\.3\./);
+    await put('alone', {}, { 'labwright.dev/expose': 'false' });
+    await expect.poll(async () => await statusOf('alone'), patience).toBe('');
+    await put('alone', {});
+    await expect.poll(async () => await statusOf('alone'), patience).toMatch(/^10\.1\.3\./);
+    await controller.close();
+    await put('alone', {}, { 'labwright.dev/expose': 'false' });
+    expect(await statusOf('alone')).toMatch(/^10\.1\.3\./);
+    controller = start();
+    await expect.poll(async () => await statusOf('alone'), patience).toBe('');
+    // Of another balancer it is left as it is.
+    const present = JSON.parse(await plane.kubectl(['get', 'service', 'alone', '-o', 'json'])) as object;
+    const status = { loadBalancer: { ingress: [{ ip: '10.1.3.103' }] } };
+    const path = '/api/v1/namespaces/default/services/alone/status';
+    await plane.kubectl(['replace', `--raw=${path}`, '-f', '-'], JSON.stringify({ ...present, status }));
+    await put('other', {});
+    await expect.poll(async () => await statusOf('other'), patience).toMatch(/^10\.1\.3\./);
+    expect(await statusOf('alone')).toBe('10.1.3.103');
+    await remove('alone', 'other');
   });
 
   test('the one after the last address is refused, and gets the one that becomes free', async () => {
