@@ -18,13 +18,13 @@ import type { NameMemory } from '@labwright/network/dns/name-memory';
 import { type NameServer, startNameServer } from '@labwright/network/dns/name-server';
 import { normalName } from '@labwright/network/exposures/annotations';
 import { decideExposures } from '@labwright/network/exposures/decide-exposures';
-import { exposureLines } from '@labwright/network/exposures/exposure-lines';
+import { type ExposureLine, exposureLines } from '@labwright/network/exposures/exposure-lines';
 import type { ExposureDecision, ExposureFacts, NodePower } from '@labwright/network/exposures/exposure';
 import { listExposureFacts } from '@labwright/network/exposures/list-facts';
 import { RouterEnd } from '@labwright/network/router/router-end';
 import { explainName } from '@labwright/network/why/explain-name';
 import { backendsOf } from '@labwright/network/why/hop';
-import { lookUpName, tryConnections } from '@labwright/network/why/look-around';
+import { lookUpName, tryExposures } from '@labwright/network/why/look-around';
 import { whyPod } from '@labwright/network/why/why-facts';
 import type { ClusterArea } from '../cluster/cluster-area.ts';
 import type { RouterArea } from '../router/router-area.ts';
@@ -156,21 +156,16 @@ export function makeExposuresArea(options: ExposuresAreaOptions): ExposuresArea 
       controller?.touch();
     },
     list: async (signal) => {
-      const { decision } = await see(signal);
-      const places = decision.exposures.flatMap(({ addresses, ports }) =>
-        addresses.flatMap((address) =>
-          ports.flatMap(({ port, protocol }) => (protocol === 'TCP' ? [{ address, port }] : [])),
-        ),
-      );
-      const [answering, status] = await Promise.all([
-        tryConnections(places, { clock, signal }),
+      const { decision, facts } = await see(signal);
+      const [seen, status] = await Promise.all([
+        tryExposures(decision.exposures, [], { clock, signal }),
         router?.status(signal),
       ]);
       const ends = controller?.ends() ?? [];
-      const lines = exposureLines(decision, answering);
+      const lines = exposureLines(decision, { ...seen, slices: facts.slices });
       return {
         asOf: clock.now(),
-        exposures: lines.map((line) => ({ ...line, words: line.words ?? problemWords(line.object, ends) })),
+        exposures: lines.map((line) => ({ ...line, words: wordsOf(line, ends) })),
         ends: ends.map(({ name, state, error }) => ({ name, state, why: error?.why ?? error?.message ?? null })),
         ...(status === undefined ? {} : { router: status }),
       };
@@ -195,21 +190,17 @@ interface Seen {
   readonly facts: ExposureFacts;
 }
 
-function problemWords(object: string, ends: ReturnType<ExposureController['ends']>): string | null {
+/** What an end could not take comes before what was seen of the rest. */
+function wordsOf({ object, state, words }: ExposureLine, ends: ReturnType<ExposureController['ends']>): string | null {
   const problem = ends.flatMap(({ problems }) => problems).find(({ owner }) => owner === object);
-  return problem === undefined ? null : `${problem.subject}: ${problem.why}; ${problem.fix}`;
+  if (problem === undefined || state === 'not exposed') return words ?? null;
+  return `${problem.subject}: ${problem.why}; ${problem.fix}`;
 }
 
 async function lookAround(name: string, { decision, facts }: Seen, options: ExposuresAreaOptions, signal: AbortSignal) {
   const { blueprint, cluster, router, clock } = options;
   const { exposures: settings, netboot, network } = blueprint;
   const own = decision.exposures.filter(({ names }) => names.includes(name));
-  const places = own.flatMap((exposure) => [
-    ...exposure.addresses.flatMap((address) =>
-      exposure.ports.flatMap(({ port, protocol }) => (protocol === 'TCP' ? [{ address, port }] : [])),
-    ),
-    ...backendsOf(exposure).map(({ address, port }) => ({ address, port })),
-  ]);
   // Who holds the record: our own name server where there is one, else the router.
   const holder =
     settings.nameServer !== undefined
@@ -223,13 +214,13 @@ async function lookAround(name: string, { decision, facts }: Seen, options: Expo
   };
   const askHolder = async () =>
     holder === undefined ? [] : [{ by: holder.by, answer: await lookUpName(name, holder.server) }];
-  const [pods, records, resolvers, connections] = await Promise.all([
+  const [pods, records, resolvers, seen] = await Promise.all([
     listPods(),
     askHolder(),
     Promise.all(network.resolvers.map(async (server) => ({ by: server, answer: await lookUpName(name, server) }))),
-    tryConnections(places, { clock, signal }),
+    tryExposures(own, own.flatMap(backendsOf), { clock, signal }),
   ]);
-  return { cluster: facts, decision, pods: pods.map(whyPod), records, resolvers, connections };
+  return { cluster: facts, decision, pods: pods.map(whyPod), records, resolvers, ...seen };
 }
 
 /**

@@ -2,6 +2,7 @@
 import { statusAddresses, type ExposedService } from '../cluster/exposed-kinds.ts';
 import { annotatedAddress, asksForUs, hostnames, isLeftAlone, sourceRanges, wantedAddress } from './annotations.ts';
 import {
+  type Draft,
   type DraftContext,
   type Drafted,
   isRefusal,
@@ -33,8 +34,8 @@ export function draftService(service: ExposedService, settings: ExposureSettings
 
   const balancer = balancerOf(spec.loadBalancerClass, settings);
   if (balancer === 'router' && !settings.routerBalances) return { refusals: [noRouter(source, routerClass)] };
-  const ranges =
-    balancer === 'router' ? readRanges(source, sourceRanges(service, spec.loadBalancerSourceRanges ?? [])) : {};
+  const field = spec.loadBalancerSourceRanges ?? [];
+  const ranges = balancer === 'router' ? readRanges(source, sourceRanges(service, field)) : nodeRanges(service, field);
   if (isRefusal(ranges)) return { refusals: [ranges] };
 
   const refusals: Refusal[] = [];
@@ -72,6 +73,12 @@ export function draftService(service: ExposedService, settings: ExposureSettings
       affinity: spec.sessionAffinity === 'ClientIP' ? 'client' : 'none',
     },
   };
+}
+
+/** Where another balances, the nodes keep to the field, and to nothing else. */
+function nodeRanges({ metadata }: ExposedService, field: readonly string[]): Pick<Draft, 'sourceRanges'> {
+  const ranges = sourceRanges({ metadata: { ...metadata, annotations: {} } }, field);
+  return ranges.kind === 'networks' ? { sourceRanges: ranges.networks } : {};
 }
 
 function balancerOf(loadBalancerClass: string | undefined, settings: ExposureSettings): BalancerKind {

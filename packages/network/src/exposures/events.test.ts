@@ -1,10 +1,11 @@
 import { ipv4 } from '@labwright/core/addresses/ipv4';
 import { describe, expect, test } from 'vitest';
 import type { ExposedService } from '../cluster/exposed-kinds.ts';
-import { carryOut, makeFacts, makeIngress, makeService, makeSettings } from './cluster.test-data.ts';
+import type { ExposureFacts } from './exposure.ts';
+import { carryOut, makeFacts, makeIngress, makeService, makeSettings, makeSlice } from './cluster.test-data.ts';
 import { decideExposures, heldAddresses, routerIngressKey } from './decide-exposures.ts';
 import { decisionEvents, eventObject, statusChanges } from './events.ts';
-import { exposureLines } from './exposure-lines.ts';
+import { type ExposureSight, exposureLines } from './exposure-lines.ts';
 
 const services = [
   makeService('web', { hostname: 'web.svc', annotations: { 'labwright.dev/address': '10.1.3.105' } }),
@@ -107,17 +108,79 @@ describe('the status', () => {
 });
 
 test('the lines tell every object, where it ends, and whether it answers', () => {
-  const answering = new Map([['10.1.3.105:80', 'refused'] as const]);
+  const sight: ExposureSight = { connections: new Map([['10.1.3.105:80', 'refused']]), from: new Map(), slices: [] };
   expect(
-    exposureLines(decision, answering).map((line) => [line.object, line.name, line.port, line.endsAt, line.state]),
+    exposureLines(decision, sight).map((line) => [line.object, line.name, line.port, line.endsAt, line.state]),
   ).toEqual([
     ['Service default/dns', '53/UDP', '-', '-', 'not exposed'],
     ['Service default/dns', 'dns', '-', '-', 'not exposed'],
     ['Service default/lb', 'lb.svc', '80', 'MetalLB', 'not tried'],
     ['Service default/web', 'web.svc', '80', 'node101:30080, node102:30080, node103:30080', 'refused'],
   ]);
-  const [none] = exposureLines(decideExposures({ ...facts, nodes: [] }, makeSettings()), answering).filter(
+  const [none] = exposureLines(decideExposures({ ...facts, nodes: [] }, makeSettings()), sight).filter(
     ({ name }) => name === 'web.svc',
   );
   expect(none).toMatchObject({ endsAt: '-', state: 'no backend' });
+});
+
+describe('a line says of', () => {
+  const noSight: ExposureSight = { connections: new Map(), from: new Map(), slices: [] };
+  const lineOf = (made: Partial<ExposureFacts>, sight: Partial<ExposureSight>) => {
+    const [line] = exposureLines(decideExposures(makeFacts(made), makeSettings()), { ...noSight, ...sight });
+    return [line?.state, line?.words];
+  };
+
+  test('ports with UDP beside TCP, and IPv6, whether what can be tried answers', () => {
+    const spec = { loadBalancerClass: 'metallb.io/metallb' };
+    const ports = [
+      { port: 53, protocol: 'TCP' },
+      { port: 53, protocol: 'UDP' },
+    ];
+    const made = (address: string) => ({ services: [makeService('dns', { spec, ports, address })] });
+    const connections = new Map([
+      ['10.1.3.100:53', 'answers'],
+      ['[fd00::100]:53', 'refused'],
+    ] as const);
+    expect(lineOf(made('10.1.3.100'), { connections })).toEqual(['answers', undefined]);
+    expect(lineOf(made('fd00::100'), { connections })).toEqual(['refused', undefined]);
+    const datagrams = {
+      services: [makeService('dns', { spec, ports: [{ port: 53, protocol: 'UDP' }], address: '10.1.3.100' })],
+    };
+    expect(lineOf(datagrams, { connections })).toEqual(['not tried', undefined]);
+  });
+
+  test.each<[string, Record<string, string>]>([
+    ['the router balances', { 'labwright.dev/address': '10.1.3.105' }],
+    ['MetalLB balances', {}],
+  ])('what is limited to other networks and %s, that it was not tried', (_, annotations) => {
+    const isRouter = 'labwright.dev/address' in annotations;
+    const spec = {
+      loadBalancerSourceRanges: ['10.9.0.0/16'],
+      ...(isRouter ? {} : { loadBalancerClass: 'metallb.io/metallb' }),
+    };
+    const services = [makeService('web', { spec, annotations, address: '10.1.3.105' })];
+    const connections = new Map([['10.1.3.105:80', 'refused']] as const);
+    const from = (own: string) => new Map([['10.1.3.105', ipv4(own)]]);
+    expect(lineOf({ services }, { connections, from: from('10.1.0.50') })).toEqual([
+      'not tried',
+      'only clients in 10.9.0.0/16 may connect, and this computer is 10.1.0.50',
+    ]);
+    expect(lineOf({ services }, { connections, from: from('10.9.0.50') })).toEqual(['refused', undefined]);
+    expect(lineOf({ services }, { connections })).toEqual(['refused', undefined]);
+  });
+
+  test('an Ingress that it has no pod, though the router takes connections and answers 503', () => {
+    const services = [
+      makeService('web', { spec: { type: 'NodePort' } }),
+      makeService('api', { spec: { type: 'NodePort' } }),
+    ];
+    const ingresses = [makeIngress('shop', ['shop.svc/ web:80', 'shop.svc/api api:80'], { address: '10.1.3.105' })];
+    const connections = new Map([['10.1.3.105:80', 'answers']] as const);
+    const line = (...slices: ExposureSight['slices']) =>
+      lineOf({ services, ingresses, slices }, { connections, slices });
+    const web = makeSlice('web', ['node101']);
+    expect(line(web, makeSlice('api', ['!node101', 'node102']))).toEqual(['answers', undefined]);
+    expect(line(web, makeSlice('api', ['!node101']))).toEqual(['no backend', 'no pod is ready for default/api:80']);
+    expect(line()).toEqual(['no backend', 'no pod is ready for default/api:80, default/web:80']);
+  });
 });

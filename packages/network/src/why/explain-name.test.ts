@@ -1,3 +1,4 @@
+import { ipv4 } from '@labwright/core/addresses/ipv4';
 import { podKind } from '@labwright/drivers/kubernetes/kind';
 import { describe, expect, test } from 'vitest';
 import {
@@ -48,6 +49,7 @@ function makeWhy(
     records: [{ by: 'pfSense fw1', answer }],
     resolvers: [{ by: '10.1.0.1', answer }],
     connections,
+    from: new Map(),
     ...changes,
   };
 }
@@ -194,6 +196,25 @@ test('what nobody looked at is not said to be well', () => {
   expect(explainName('web.svc', facts).verdict).toBe(
     'no hop of web.svc is seen to fail; not known: record, resolver, balancer, node port',
   );
+});
+
+test('a balancer that this computer may not connect to is not said to fail', () => {
+  const spec = { selector: { app: 'web' }, loadBalancerSourceRanges: ['10.9.0.0/16'] };
+  const services = [makeService('web', { hostname: 'web.svc', spec })];
+  const { decision } = makeWhy({}, { services });
+  const [address = ''] = decision.exposures[0]?.addresses ?? [];
+  const connections = new Map<string, Connection>([['10.1.1.101:30080', 'answers']]);
+  const seenFrom = (own: string) =>
+    explainName('web.svc', makeWhy({ connections, from: new Map([[address, ipv4(own)]]) }, { services }));
+  const { hops, verdict } = seenFrom('10.1.0.50');
+  expect(hops.find(({ hop }) => hop === 'balancer')).toEqual({
+    hop: 'balancer',
+    state: 'unknown',
+    words: 'only clients in 10.9.0.0/16 may connect, and this computer is 10.1.0.50',
+  });
+  expect(verdict).toBe('no hop of web.svc is seen to fail; not known: balancer');
+  connections.set(`${address}:80`, 'refused');
+  expect(seenFrom('10.9.0.50').failing?.words).toContain('(the router) refuses connections');
 });
 
 test('an Ingress leads to each of its Services', () => {

@@ -6,8 +6,8 @@
 import { normalName } from '../exposures/annotations.ts';
 import type { Exposure } from '../exposures/exposure.ts';
 import { clusterHops } from './cluster-hops.ts';
-import { backendsOf, formatPlace, type Hop } from './hop.ts';
-import type { Connection, NameLook, WhyFacts } from './why-facts.ts';
+import { backendsOf, explainBarred, formatPlace, type Hop, placesOf } from './hop.ts';
+import type { NameLook, WhyFacts } from './why-facts.ts';
 
 export interface WhyReport {
   readonly name: string;
@@ -28,7 +28,7 @@ export function explainName(asked: string, facts: WhyFacts): WhyReport {
       : [
           explainRecord(name, exposures, facts.records),
           explainResolver(name, exposures, facts.resolvers),
-          explainBalancer(exposures, facts.connections),
+          explainBalancer(exposures, facts),
           ...clusterHops(exposures, facts),
         ];
   const failing = hops.find(({ state }) => state === 'fails');
@@ -115,18 +115,21 @@ function explainLooks(
   return { hop, state: 'ok', words: `${name} is ${wanted.join(', ')}, ${all} ${looks.length === 1 ? 'says' : 'say'}` };
 }
 
-function explainBalancer(exposures: readonly Exposure[], connections: ReadonlyMap<string, Connection>): Hop {
+function explainBalancer(
+  exposures: readonly Exposure[],
+  { connections, from }: Pick<WhyFacts, 'connections' | 'from'>,
+): Hop {
   const hop = 'balancer';
   const empty = exposures.find((exposure) => exposure.balancer === 'router' && backendsOf(exposure).length === 0);
   if (empty !== undefined) {
     const words = `the router has nowhere to send connections for ${empty.key}`;
     return { hop, state: 'fails', words, fix: 'look at the endpoint and the nodes below' };
   }
-  const places = exposures.flatMap(({ addresses, ports }) =>
-    addresses.flatMap((address) =>
-      ports.flatMap(({ port, protocol }) => (protocol === 'TCP' ? [formatPlace(address, port)] : [])),
-    ),
-  );
+  const barred = exposures.flatMap((exposure) => explainBarred(exposure, from) ?? []);
+  const [first] = barred;
+  if (first !== undefined && barred.length === exposures.length) return { hop, state: 'unknown', words: first };
+  const open = exposures.filter((exposure) => explainBarred(exposure, from) === undefined);
+  const places = open.flatMap(placesOf).map(({ address, port }) => formatPlace(address, port));
   const tried = places.filter((place) => connections.has(place));
   const broken = tried.find((place) => connections.get(place) !== 'answers');
   const who =

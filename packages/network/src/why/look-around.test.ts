@@ -1,9 +1,11 @@
 // Real sockets on loopback: what a client meets there is what is told.
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
+import { cidr } from '@labwright/core/addresses/ipv4';
 import { systemClock } from '@labwright/core/ports/system';
 import { afterEach, expect, test } from 'vitest';
-import { tryConnections } from './look-around.ts';
+import type { Exposure } from '../exposures/exposure.ts';
+import { findOwnAddresses, tryConnections, tryExposures } from './look-around.ts';
 
 const { signal } = new AbortController();
 const servers: Server[] = [];
@@ -38,4 +40,32 @@ test('one that is refused, or taken and ended without a word as a balancer witho
   const places = [resetting, ending, closed].map((port) => ({ address: '127.0.0.1', port }));
   const seen = await tryConnections(places, { clock: systemClock, signal });
   expect([...seen.values()]).toEqual(['refused', 'refused', 'refused']);
+});
+
+test('what is limited to networks without this computer is not tried', async () => {
+  const port = await listen(createServer((socket) => void socket.resetAndDestroy()));
+  const limitedTo = (network?: string): Exposure => ({
+    key: 'Service default/web',
+    source: { kind: 'Service', namespace: 'default', name: 'web', uid: '1' },
+    names: [],
+    addresses: ['127.0.0.1'],
+    balancer: 'router',
+    ports: [
+      { port, protocol: 'TCP', backends: [], standby: [] },
+      { port: 53, protocol: 'UDP', backends: [], standby: [] },
+    ],
+    routes: [],
+    ...(network === undefined ? {} : { sourceRanges: [cidr(network)] }),
+    affinity: 'none',
+  });
+  const asking = { clock: systemClock, signal };
+  const own = new Map([['127.0.0.1', '127.0.0.1']]);
+  const refused = new Map([[`127.0.0.1:${port}`, 'refused']]);
+  expect(await tryExposures([limitedTo('10.9.0.0/16')], [], asking)).toEqual({ from: own, connections: new Map() });
+  expect(await tryExposures([limitedTo('127.0.0.0/8')], [], asking)).toEqual({ from: own, connections: refused });
+  expect(await tryExposures([limitedTo()], [], asking)).toEqual({ from: new Map(), connections: refused });
+});
+
+test('this computer knows which of its addresses it connects from', async () => {
+  expect(await findOwnAddresses(['127.0.0.1', '::1'])).toEqual(new Map([['127.0.0.1', '127.0.0.1']]));
 });

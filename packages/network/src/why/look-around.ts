@@ -1,16 +1,21 @@
 // Looks at names and connections from this computer, as a client in the house would: for `exposures` and `why`.
+import { createSocket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
 import { connect } from 'node:net';
+import { type Ipv4, parseIpv4 } from '@labwright/core/addresses/ipv4';
 import type { Clock } from '@labwright/core/ports/clock';
 import { patienceMs } from '@labwright/drivers/pfsense/entries/balancer-entry';
-import { formatPlace } from './hop.ts';
-import type { Connection, NameAnswer } from './why-facts.ts';
+import type { Exposure } from '../exposures/exposure.ts';
+import { type ConnectionPlace, explainBarred, formatPlace, type OwnAddresses, placesOf } from './hop.ts';
+import type { Connection, NameAnswer, WhyFacts } from './why-facts.ts';
 
 const answerMs = 2_000;
 /** A balancer without servers takes the connection, and ends it when none came. */
 const settleMs = patienceMs + 200;
 /** Never more at once, however much is exposed. */
 const atOnce = 32;
+/** A datagram socket needs some port to be connected to; nothing is sent there. */
+const discardPort = 9;
 
 /** What a name server says. Never throws. */
 export async function lookUpName(name: string, server: string): Promise<NameAnswer> {
@@ -24,9 +29,44 @@ export async function lookUpName(name: string, server: string): Promise<NameAnsw
   return { kind: 'silent', why: codes[0] === 'ETIMEOUT' ? 'no answer within seconds' : (codes[0] ?? 'no answer') };
 }
 
-export interface ConnectionPlace {
-  readonly address: string;
-  readonly port: number;
+/** Tries what is exposed, as far as this computer may connect, and `others` with it. */
+export async function tryExposures(
+  exposures: readonly Exposure[],
+  others: readonly ConnectionPlace[],
+  asking: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<Pick<WhyFacts, 'connections' | 'from'>> {
+  const limited = exposures.filter(({ sourceRanges }) => sourceRanges !== undefined);
+  const from = await findOwnAddresses(limited.flatMap(({ addresses }) => addresses));
+  const open = exposures.filter((exposure) => explainBarred(exposure, from) === undefined);
+  return { from, connections: await tryConnections([...open.flatMap(placesOf), ...others], asking) };
+}
+
+/** Which address this computer connects from, by the one that it connects to; absent where no way leads. */
+export async function findOwnAddresses(targets: readonly string[]): Promise<OwnAddresses> {
+  const found = new Map<string, Ipv4>();
+  for (const target of new Set(targets.flatMap((text) => parseIpv4(text) ?? []))) {
+    const own = await findOwnAddress(target);
+    if (own !== undefined) found.set(target, own);
+  }
+  return found;
+}
+
+/** As the kernel chooses it. A datagram socket that is connected sends nothing. */
+async function findOwnAddress(target: Ipv4): Promise<Ipv4 | undefined> {
+  const socket = createSocket('udp4');
+  return await new Promise((resolve) => {
+    const decide = (own?: Ipv4): void => {
+      socket.close();
+      resolve(own);
+    };
+    socket.once('connect', () => {
+      decide(parseIpv4(socket.address().address));
+    });
+    socket.once('error', () => {
+      decide();
+    });
+    socket.connect(discardPort, target);
+  });
 }
 
 /** Tries each place once; by "address:port". */

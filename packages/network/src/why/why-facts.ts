@@ -2,6 +2,7 @@
 import { type Pod } from '@labwright/drivers/kubernetes/kind';
 import { z } from 'zod';
 import type { ExposureDecision, ExposureFacts } from '../exposures/exposure.ts';
+import type { OwnAddresses } from './hop.ts';
 
 /** What somebody says about a name. */
 export type NameAnswer =
@@ -38,6 +39,8 @@ export interface WhyFacts {
   readonly resolvers: readonly NameLook[];
   /** By "address:port": of balancers and node ports; what was not tried is absent. */
   readonly connections: ReadonlyMap<string, Connection>;
+  /** To what is limited to some networks. */
+  readonly from: OwnAddresses;
 }
 
 const stateSchema = z.looseObject({
