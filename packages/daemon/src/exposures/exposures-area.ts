@@ -1,7 +1,7 @@
 // What the cluster exposes, as one area of the running lab: the controller that follows it while a service runs, its ends, and what
 // people ask about it.
 import type { VmId } from '@labwright/core/addresses/names';
-import type { Blueprint } from '@labwright/core/blueprint/blueprint';
+import type { Blueprint, RouterBlueprint } from '@labwright/core/blueprint/blueprint';
 import { clusterNotFormed } from '@labwright/core/blueprint/missing-section';
 import type { ExposuresAnswer, WhyAnswer } from '@labwright/core/contract/contract';
 import { asLabwrightError } from '@labwright/core/errors/error';
@@ -21,6 +21,7 @@ import { decideExposures } from '@labwright/network/exposures/decide-exposures';
 import { type ExposureLine, exposureLines } from '@labwright/network/exposures/exposure-lines';
 import type { ExposureDecision, ExposureFacts, NodePower } from '@labwright/network/exposures/exposure';
 import { listExposureFacts } from '@labwright/network/exposures/list-facts';
+import type { ManagedRouter } from '@labwright/network/router/managed-router';
 import { RouterEnd } from '@labwright/network/router/router-end';
 import { explainName } from '@labwright/network/why/explain-name';
 import { backendsOf } from '@labwright/network/why/hop';
@@ -54,6 +55,8 @@ export interface ExposuresArea {
 }
 
 const lookForClusterMs = 5_000;
+/** A router that is there tells its state within a second or two. */
+const lookMs = 5_000;
 
 export function makeExposuresArea(options: ExposuresAreaOptions): ExposuresArea {
   const { blueprint, cluster, router, clock, log, signal: ended } = options;
@@ -198,22 +201,17 @@ function wordsOf({ object, state, words }: ExposureLine, ends: ReturnType<Exposu
 }
 
 async function lookAround(name: string, { decision, facts }: Seen, options: ExposuresAreaOptions, signal: AbortSignal) {
-  const { blueprint, cluster, router, clock } = options;
-  const { exposures: settings, netboot, network } = blueprint;
+  const { blueprint, cluster, clock } = options;
+  const { network } = blueprint;
   const own = decision.exposures.filter(({ names }) => names.includes(name));
-  // Who holds the record: our own name server where there is one, else the router.
-  const holder =
-    settings.nameServer !== undefined
-      ? { by: 'the name server of Labwright', server: `${netboot.address}:${settings.nameServer.port}` }
-      : router === undefined || router.router.terms.manage.length === 0
-        ? undefined
-        : { by: `pfSense ${router.router.name}`, server: blueprint.router?.address ?? network.gateway };
   const listPods = async () => {
     const pki = await cluster.reach.vault.read(signal);
     return pki === undefined ? [] : await (await cluster.reach.connect(pki)).list(podKind, {}, { signal });
   };
-  const askHolder = async () =>
-    holder === undefined ? [] : [{ by: holder.by, answer: await lookUpName(name, holder.server) }];
+  const askHolder = async () => {
+    const holder = await findRecordHolder(options, signal);
+    return holder === undefined ? [] : [{ by: holder.by, answer: await lookUpName(name, holder.server) }];
+  };
   const [pods, records, resolvers, seen] = await Promise.all([
     listPods(),
     askHolder(),
@@ -221,6 +219,34 @@ async function lookAround(name: string, { decision, facts }: Seen, options: Expo
     tryExposures(own, own.flatMap(backendsOf), { clock, signal }),
   ]);
   return { cluster: facts, decision, pods: pods.map(whyPod), records, resolvers, ...seen };
+}
+
+/** Who holds the records of exposures: our own name server where there is one, else a router whose names are ours to keep. */
+export async function findRecordHolder(
+  { blueprint, router }: RecordHolding,
+  signal: AbortSignal,
+): Promise<{ readonly by: string; readonly server: string } | undefined> {
+  const { exposures, netboot } = blueprint;
+  if (exposures.nameServer !== undefined) {
+    return { by: 'the name server of Labwright', server: `${netboot.address}:${exposures.nameServer.port}` };
+  }
+  if (blueprint.router?.manage.includes('dns') !== true || router === undefined) return undefined;
+  const managed = router.router;
+  // Which port its name server has is known from its configuration alone; one that does not tell it is asked at the usual one.
+  if (managed.setup === undefined) {
+    await managed.look(AbortSignal.any([signal, AbortSignal.timeout(lookMs)])).catch(() => signal.throwIfAborted());
+  }
+  const { nameServerPort = 53 } = managed.setup ?? {};
+  return { by: `pfSense ${managed.name}`, server: `${blueprint.router.address}:${nameServerPort}` };
+}
+
+interface RecordHolding {
+  readonly blueprint: {
+    readonly exposures: Pick<Blueprint['exposures'], 'nameServer'>;
+    readonly netboot: Pick<Blueprint['netboot'], 'address'>;
+    readonly router?: Pick<RouterBlueprint, 'address' | 'manage'>;
+  };
+  readonly router?: { readonly router: Pick<ManagedRouter, 'name' | 'setup' | 'look'> };
 }
 
 /**

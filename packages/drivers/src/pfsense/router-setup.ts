@@ -13,6 +13,8 @@ export interface RouterSetup {
   readonly line: VersionProfile['line'];
   /** Unbound also when neither is switched on: entries say so then. */
   readonly nameServer: NameServer;
+  /** Where it answers; 53 is somebody else's where it is another. */
+  readonly nameServerPort: number;
   readonly dhcpBackEnd: DhcpBackEnd;
   readonly balancer: BalancerStanding;
   /** Those with an IPv4 address of their own. */
@@ -30,16 +32,21 @@ export function routerSetup({
   document,
   hasBalancer,
 }: Pick<RouterState, 'profile' | 'document' | 'hasBalancer'>): RouterSetup {
-  const isOn = (section: string): boolean => {
+  const valueOf = (section: string): ConfigValue | undefined => {
     const element = findElement(document.root, [section]);
-    const value = element === undefined ? undefined : parseValue(element);
+    return element === undefined ? undefined : parseValue(element);
+  };
+  const isOn = (section: string): boolean => {
+    const value = valueOf(section);
     return isMap(value) && 'enable' in value;
   };
+  const nameServer = !isOn('unbound') && isOn('dnsmasq') ? 'dnsmasq' : 'unbound';
   const backEnd = findElement(document.root, ['dhcpbackend']);
   const interfaces = findElement(document.root, ['interfaces']);
   return {
     line: profile.line,
-    nameServer: !isOn('unbound') && isOn('dnsmasq') ? 'dnsmasq' : 'unbound',
+    nameServer,
+    nameServerPort: portOr(textAt(valueOf(nameServer), 'port'), 53),
     dhcpBackEnd: backEnd !== undefined && parseValue(backEnd) === 'kea' ? 'kea' : 'isc',
     balancer: balancerStanding({ document, hasBalancer }),
     interfaces: (interfaces === undefined ? [] : childElements(interfaces)).flatMap((element) => {
@@ -47,6 +54,12 @@ export function routerSetup({
       return found === undefined ? [] : [found];
     }),
   };
+}
+
+/** pfSense takes what is no port for the usual one. */
+function portOr(text: string, usual: number): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  return port > 0 && port < 65_536 ? port : usual;
 }
 
 function interfaceOf(name: InterfaceName, value: ConfigValue): RouterInterface | undefined {

@@ -63,8 +63,9 @@ export class ManagedRouter {
       holder,
       // What stands at an HAProxy that is switched off cannot be judged, and what belongs to it is not to be taken back.
       probe: async (changes, signal) => {
-        const isIdle = this.#setup !== undefined && this.#setup.value.balancer !== 'on';
-        return await probeChanges(changes, { address: connection.router.address, isIdle }, signal);
+        const { balancer = 'on', nameServerPort = 53 } = this.setup ?? {};
+        const { address } = connection.router;
+        return await probeChanges(changes, { address, nameServerPort, isIdle: balancer !== 'on' }, signal);
       },
       ...options.keeper,
       onStanding: () => {

@@ -11,6 +11,8 @@ const answerMs = 2_000;
 export interface ProbedRouter {
   /** Its own, where its resolver is asked. */
   readonly address: string;
+  /** Of its name server; another one may answer at 53, and knows nothing of its names. */
+  readonly nameServerPort: number;
   /** HAProxy is switched off, so no front end is asked. */
   readonly isIdle: boolean;
 }
@@ -18,7 +20,7 @@ export interface ProbedRouter {
 /** The keys of the marks of what does not work, each with what was seen. */
 export async function probeChanges(
   changes: readonly Change[],
-  { address, isIdle }: ProbedRouter,
+  { address, nameServerPort, isIdle }: ProbedRouter,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
   // Of several changes of one entry the last one holds.
@@ -32,7 +34,7 @@ export async function probeChanges(
     last.delete(id);
     if (after === undefined) continue;
     keys.set(id, mark.key);
-    if (name === formatPlace(places.resolverHosts)) last.set(id, probeName(after, address));
+    if (name === formatPlace(places.resolverHosts)) last.set(id, probeName(after, `${address}:${nameServerPort}`));
     if (name === formatPlace(places.frontEnds) && !isIdle) last.set(id, probeFrontEnd(after, signal));
   }
   const seen = new Map<string, string>();

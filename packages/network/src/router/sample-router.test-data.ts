@@ -24,6 +24,7 @@ export function makeSetup(changes: Partial<RouterSetup> = {}): RouterSetup {
   return {
     line: '2.7.2',
     nameServer: 'unbound',
+    nameServerPort: 53,
     dhcpBackEnd: 'isc',
     balancer: 'on',
     interfaces: [{ name: 'lan', address: ipv4('10.1.0.1'), cidr: cidr('10.1.0.0/22') }],

@@ -5,7 +5,7 @@ import { cidr } from '@labwright/core/addresses/ipv4';
 import { systemClock } from '@labwright/core/ports/system';
 import { afterEach, expect, test } from 'vitest';
 import type { Exposure } from '../exposures/exposure.ts';
-import { findOwnAddresses, tryConnections, tryExposures } from './look-around.ts';
+import { findOwnAddresses, nameAnswer, tryConnections, tryExposures } from './look-around.ts';
 
 const { signal } = new AbortController();
 const servers: Server[] = [];
@@ -68,4 +68,22 @@ test('what is limited to networks without this computer is not tried', async () 
 
 test('this computer knows which of its addresses it connects from', async () => {
   expect(await findOwnAddresses(['127.0.0.1', '::1'])).toEqual(new Map([['127.0.0.1', '127.0.0.1']]));
+});
+
+test('that there is no name is said only when every question was answered so', () => {
+  const failing = (code: string): PromiseRejectedResult => ({
+    status: 'rejected',
+    reason: Object.assign(new Error(code), { code }),
+  });
+  const giving = (...value: readonly string[]) => ({ status: 'fulfilled', value }) as const;
+  expect(nameAnswer([failing('ENOTFOUND'), failing('ENOTFOUND')])).toEqual({ kind: 'no-name' });
+  expect(nameAnswer([failing('ENODATA'), failing('ENODATA')])).toEqual({ kind: 'no-name' });
+  const silent = { kind: 'silent', why: 'no answer within seconds' };
+  expect(nameAnswer([failing('ETIMEOUT'), failing('ENODATA')])).toEqual(silent);
+  expect(nameAnswer([failing('ENODATA'), failing('ETIMEOUT')])).toEqual(silent);
+  expect(nameAnswer([failing('ESERVFAIL'), failing('ENODATA')])).toEqual({ kind: 'silent', why: 'ESERVFAIL' });
+  expect(nameAnswer([giving('10.1.3.100'), failing('ENODATA')])).toEqual({
+    kind: 'addresses',
+    addresses: ['10.1.3.100'],
+  });
 });

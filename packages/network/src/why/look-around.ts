@@ -22,11 +22,17 @@ export async function lookUpName(name: string, server: string): Promise<NameAnsw
   const resolver = new Resolver({ timeout: answerMs, tries: 2 });
   resolver.setServers([server]);
   const [four, six] = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
-  const addresses = [four, six].flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
+  return nameAnswer([four, six]);
+}
+
+/** From what was asked of one name: that there is none is said only when every question was answered so. */
+export function nameAnswer(answers: readonly PromiseSettledResult<readonly string[]>[]): NameAnswer {
+  const addresses = answers.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
   if (addresses.length > 0) return { kind: 'addresses', addresses: addresses.toSorted() };
-  const codes = [four, six].map((each) => (each.status === 'rejected' ? codeOf(each.reason) : ''));
-  if (codes.some((code) => code === 'ENOTFOUND' || code === 'ENODATA')) return { kind: 'no-name' };
-  return { kind: 'silent', why: codes[0] === 'ETIMEOUT' ? 'no answer within seconds' : (codes[0] ?? 'no answer') };
+  const codes = answers.flatMap((each) => (each.status === 'rejected' ? codeOf(each.reason) : []));
+  const unclear = codes.find((code) => code !== 'ENOTFOUND' && code !== 'ENODATA');
+  if (unclear === undefined) return { kind: 'no-name' };
+  return { kind: 'silent', why: unclear === 'ETIMEOUT' ? 'no answer within seconds' : unclear };
 }
 
 /** Tries what is exposed, as far as this computer may connect, and `others` with it. */

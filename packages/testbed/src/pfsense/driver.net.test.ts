@@ -39,7 +39,8 @@ beforeAll(async () => {
     clock: systemClock,
     log: { debug: silent, info: silent, warn: console.log, error: console.log },
     holder: 'test',
-    probe: async (changes, signal) => await probeChanges(changes, { address, isIdle: false }, signal),
+    probe: async (changes, signal) =>
+      await probeChanges(changes, { address, nameServerPort: 53, isIdle: false }, signal),
     limits: { quietMs: 500, longestMs: 2_000, verifyMs: 1_000, writesPerHour: 100 },
     lookEveryMs: 1_000,
   });
