@@ -151,7 +151,7 @@ test('scheduled work is first looked at soon, then at its own pace, and soon aga
 });
 
 test('scheduled work that fails, or leaves something, is told of once and tried again later each time', async () => {
-  const failing = makeWorld(7, () => something, 'failed');
+  const failing = makeWorld(7, () => something, ['no run at all']);
   await keepDoing({ ...failing, ...rhythm, signal: failing.stop.signal });
   expect(failing.sleeps).toEqual([1, 5, 10, 20, 40, 80, 100, 100]);
   expect(failing.warnings).toEqual(['scheduled work failed: it failed']);

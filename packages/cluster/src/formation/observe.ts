@@ -51,9 +51,7 @@ export async function observeCluster(options: ObserveOptions): Promise<ClusterFa
   const seen = await askApi(options, pki);
   const { settled = new Set() } = options;
   const nodes = 'why' in seen ? [] : seen.nodes;
-  const well = nodes.filter(
-    (node) => node.ready === 'ready' && (node.role === 'worker' || settled.has(bootOf(node))),
-  );
+  const well = nodes.filter((node) => node.ready === 'ready' && (node.role === 'worker' || settled.has(bootOf(node))));
   const [disks, known] = await Promise.all([
     askDisks(options, pki, new Set(well.map(({ name }) => name))),
     options.listMembers?.(pki, signal),

@@ -69,6 +69,7 @@ describe('members of etcd', () => {
     formatClusterStatus(three, cluster, {
       kind: 'silent',
       why: 'off',
+      hasKeys: true,
       disks: [],
       asOf: 0,
       ...(members === undefined ? {} : { members }),
