@@ -148,7 +148,7 @@ function assertSkew(
     throw refuse(
       `the file says Kubernetes ${to}, and the cluster runs ${newest}`,
       'Kubernetes does not go back: what a newer version wrote, an older one may not read',
-      [`kubernetes.version: ${newest}`, 'an older state as a whole: labwright cluster restore FILE'],
+      [`kubernetes.version: ${newest}`],
     );
   }
   if (minorOf(to) > minorOf(oldest) + 1) {
