@@ -266,6 +266,24 @@ describe.skipIf(php === undefined)('RouterKeeper', () => {
     expect(await namesOn(at.router)).toEqual(['photos', 'a', 'b']);
   });
 
+  test('what is wanted no more is not judged before it is taken out', async () => {
+    const looks: (readonly string[])[] = [];
+    const probe = (changes: readonly Change[]): Promise<ReadonlyMap<string, string>> => {
+      const keys = changes.map((change) => (change.kind === 'entry' ? change.mark.key : ''));
+      looks.push(keys);
+      if (looks.length === 1) at.keeper.want(want([...host('b'), ...host('c')]));
+      return Promise.resolve(new Map(keys.filter((key) => key !== 'b').map((key) => [key, 'no answer'])));
+    };
+    const at = await setUp({
+      probe,
+      limits: { quietMs: 20_000, longestMs: 60_000, verifyMs: 2_000, writesPerHour: 100 },
+    });
+    at.keeper.want(want([...host('a'), ...host('c')]));
+    await at.until(() => looks.length === 3);
+    expect(looks).toEqual([['a', 'c'], ['c'], expect.arrayContaining(['b'])]);
+    expect([...at.keeper.standing.takenBack.keys()]).toEqual(['c']);
+  });
+
   test('one bad back end is left out, and keeps nobody waiting', async () => {
     const at = await setUp();
     at.keeper.want(want([backEnd('good', 1), backEnd('bad', 666), backEnd('fine', 2), ...host('a')]));

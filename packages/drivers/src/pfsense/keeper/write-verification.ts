@@ -1,4 +1,5 @@
 // What was written is looked at once it had time to work.
+import type { Change } from '../edits/change.ts';
 import { fetchRouterState } from '../router-state.ts';
 import type { KeeperMemory } from './keeper-memory.ts';
 import { afterVerification } from './write-schedule.ts';
@@ -14,7 +15,9 @@ export async function verifyWrite(memory: KeeperMemory, signal: AbortSignal): Pr
     memory.putBack();
     return;
   }
-  const changes = memory.written;
+  // What is wanted otherwise by now is not judged: names of it are out of the running resolver before the next write.
+  const due = keysOf(memory.plan(state).changes);
+  const changes = memory.written.filter((change) => !keysOf([change]).some((key) => due.includes(key)));
   memory.written = [];
   const seen = changes.length === 0 ? new Map<string, string>() : await probe(changes, signal);
   const again = new Map([...seen].filter(([key]) => memory.doubted.has(key)));
@@ -34,3 +37,6 @@ export async function verifyWrite(memory: KeeperMemory, signal: AbortSignal): Pr
   memory.giveUp(changes, again);
   memory.putBack();
 }
+
+const keysOf = (changes: readonly Change[]): readonly string[] =>
+  changes.flatMap((change) => (change.kind === 'entry' ? [change.mark.key] : []));
