@@ -67,7 +67,8 @@ await report.check('`rehearse --detach` ends with three ready nodes, and the pla
 
 /** Until every pod was heard through the node port of every machine. */
 async function untilAllAnswer(): Promise<void> {
-  const pods = (await cluster.run('get', 'pods', '-l=app=web', '-o=jsonpath={.items[*].metadata.name}')).split(' ');
+  // Without those that are on their way out, which answer nobody.
+  const pods = (await cluster.listPods('web')).map(({ name }) => name);
   for (const { name, address } of lab.blueprint.machines) {
     // kube-proxy of a machine without KVM needs its time; from then on both answer.
     const answered = new Set<string>();
