@@ -1,28 +1,12 @@
 // The command against a stand-in of the Labwright that serves: in which order it looks, asks, keeps and restores.
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { paths, type RouterRestoreAnswer } from '@labwright/core/contract/contract';
-import { readLab } from '@labwright/core/lab/read-lab';
-import { systemRandom } from '@labwright/core/ports/system';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { hardwareSocket } from '../folders.ts';
-import { exitCodes, type ExitCode, type GlobalOptions, type Program } from '../program.ts';
-import { makeScreen } from '../render/screen.test-data.ts';
+import { exitCodes, type ExitCode, type GlobalOptions } from '../program.ts';
 import { readBackupFile, routerRestore } from './router-restore.ts';
+import { serveLab, type ServedLab } from './served-lab.test-data.ts';
 
-const labText = `version: 1
-lab: home
-networks:
-  lan: { cidr: 10.77.51.0/24, gateway: 10.77.51.1, machines: 10.77.51.16/28 }
-hosts: { pve1: { address: 10.77.51.2, cores: 12, memory: 24GiB } }
-proxmox: { token: { env: PROXMOX_TOKEN } }
-router: { name: fw1, kind: pfsense, address: 10.77.51.1, password: { env: P }, manage: [dns] }
-netboot: { mode: serve, address: 10.77.51.50 }
-pools:
-  workers: { firstVmId: 102, count: 2 }
-`;
 const hash = 'a'.repeat(64);
 const seen: RouterRestoreAnswer = {
   router: 'fw1',
@@ -37,62 +21,33 @@ const done = { failed: {}, slipped: [], ownBackup: '/cf/conf/backup/config-1.xml
 
 describe('router restore', () => {
   let directory = '';
-  let server: Server;
+  let lab: ServedLab;
   let asked: string[] = [];
   /** What the stand-in has by the time of the backup. */
   let presentHash = hash;
   let answer = seen;
 
   beforeEach(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'restore-'));
     [asked, presentHash, answer] = [[], hash, seen];
-    await writeFile(join(directory, 'lab.yaml'), labText);
+    lab = await serveLab((path, body) => {
+      const { text, agreedTo } = body as { readonly text?: string; readonly agreedTo?: string };
+      if (path === paths.routerBackup) {
+        asked.push('backup');
+        return { router: 'fw1', version: seen.version, hash: presentHash, text: '<pfsense>now</pfsense>' };
+      }
+      asked.push(`${agreedTo === undefined ? 'look' : `restore ${agreedTo.slice(0, 3)}`} ${text}`);
+      return agreedTo === undefined ? answer : { ...answer, done };
+    });
+    ({ directory } = lab);
     await mkdir(join(directory, 'kept'));
     await writeFile(join(directory, 'kept/old.xml'), '<pfsense>old</pfsense>');
-    const socket = hardwareSocket({ cache: directory, state: directory }, await readLab(join(directory, 'lab.yaml')));
-    await mkdir(dirname(socket), { recursive: true });
-    server = createServer((incoming, outgoing) => {
-      let body = '';
-      incoming.on('data', (chunk: Buffer) => (body += chunk.toString()));
-      incoming.on('end', () => {
-        const { text, agreedTo } = JSON.parse(body) as { readonly text?: string; readonly agreedTo?: string };
-        const isBackup = incoming.url === paths.routerBackup;
-        asked.push(
-          isBackup ? 'backup' : `${agreedTo === undefined ? 'look' : `restore ${agreedTo.slice(0, 3)}`} ${text}`,
-        );
-        const backup = { router: 'fw1', version: seen.version, hash: presentHash, text: '<pfsense>now</pfsense>' };
-        outgoing.end(JSON.stringify(isBackup ? backup : agreedTo === undefined ? answer : { ...answer, done }));
-      });
-    });
-    await new Promise<void>((resolve) => server.listen(socket, resolve));
   });
-  afterEach(async () => {
-    await new Promise((resolve) => server.close(resolve));
-    await rm(directory, { recursive: true });
-  });
+  afterEach(async () => await lab.close());
 
   const run = async (options: Partial<GlobalOptions>, typed?: string): Promise<{ code: ExitCode; text: string }> => {
-    const screen = makeScreen({ columns: 80, rows: 24, isInteractive: false });
-    const { signal } = new AbortController();
-    const program: Program = {
-      terminal: {
-        ...screen,
-        ask: async (question) => {
-          screen.err(`${question}\n`);
-          return await Promise.resolve(typed);
-        },
-      },
-      environment: {},
-      folders: { cache: directory, state: directory },
-      directory,
-      clock: { now: () => Date.UTC(2026, 10, 22, 17), monotonic: () => 0, sleep: async () => await Promise.resolve() },
-      random: systemRandom,
-      options: { json: false, yes: false, real: false, debug: false, withoutServe: false, ...options },
-      interrupt: signal,
-      signal,
-    };
+    const { program, lines } = lab.open(options, typed);
     const code = await routerRestore(program, { words: ['kept/old.xml'], flags: {} });
-    return { code, text: screen.lines().join('\n') };
+    return { code, text: lines().join('\n') };
   };
   const all = ['look <pfsense>old</pfsense>', 'backup', 'restore aaa <pfsense>old</pfsense>'];
 

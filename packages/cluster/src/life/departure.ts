@@ -132,7 +132,7 @@ function findInCluster(
       what: `${name} may hold data of the cluster, whose API does not answer, so it is left as it is`,
       where: { machine: name },
       why: `${cluster.why}; ${state === undefined ? 'its disk could not be asked' : 'its disk is half of a control plane'}`,
-      fix: ['labwright up   brings back what has stopped', 'labwright destroy --all   gives up the lab as a whole'],
+      fix: ['labwright up   brings back what has stopped, or finishes it', 'labwright cluster status'],
     });
   }
   const node = cluster.nodes.find((each) => each.name === name);

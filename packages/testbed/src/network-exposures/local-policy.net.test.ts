@@ -18,6 +18,9 @@ const addresses = { node101: '10.77.53.50', node102: '10.77.53.51' } as const;
 type NodeName = keyof typeof addresses;
 const service = '10.77.53.200';
 const nodePort = 30_084;
+const web = { name: '', port: 80, protocol: 'TCP' as const, nodePort };
+/** Of pods that are nowhere. */
+const other = { name: 'other', port: 81, protocol: 'TCP' as const, nodePort: 30_085 };
 const open = new Map<NodeName, Server>();
 let router: ExposingRouter;
 
@@ -35,7 +38,7 @@ afterAll(async () => {
 /** Node ports are open before the cluster says so, and closed after the router heard that they are to be left. */
 async function holdPods(...places: readonly NodeName[]): Promise<void> {
   for (const place of places) if (!open.has(place)) open.set(place, await openNodePort(place));
-  await putService(places, [80]);
+  await putService(places, [web]);
   for (const [place, server] of open) {
     if (places.includes(place)) continue;
     server.close();
@@ -43,15 +46,11 @@ async function holdPods(...places: readonly NodeName[]): Promise<void> {
   }
 }
 
-async function putService(places: readonly NodeName[], ports: readonly number[]): Promise<void> {
+async function putService(places: readonly NodeName[], ports: readonly (typeof web)[]): Promise<void> {
   await router.put({
     services: [
       makeService('web', {
-        // The slice is of the port without a name: the other one has no pods.
-        ports: ports.map((port) => ({
-          ...(port === 80 ? {} : { name: `p${port}` }),
-          ...{ port, protocol: 'TCP', nodePort: nodePort - 80 + port },
-        })),
+        ports,
         spec: { externalTrafficPolicy: 'Local' },
       }),
     ],
@@ -125,7 +124,7 @@ test(
     await router.written();
     await movePodUnseen();
     const before = await router.countWrites();
-    await putService(['node101'], [80, 81]);
+    await putService(['node101'], [web, other]);
     await router.written();
     expect(await router.countWrites()).toBe(before + 1);
     expect(await ask()).toBe('node102');

@@ -53,8 +53,9 @@ export const routerGuide: Readonly<Record<Extract<ErrorCode, `LW8${string}`>, Er
   },
   LW8007: {
     meaning:
-      'Between the reading and the writing somebody changed an entry of ours on the router, several times in a row. Nothing of theirs was overwritten.',
+      'Between the reading and the writing somebody changed an entry of ours on the router, several times in a row; or, with `router adopt` and `router restore`, what you had agreed to is not there any more as you saw it; or another Labwright writes for the same lab. Nothing of theirs was overwritten.',
     advice: [
+      'After `router adopt` or `router restore`: run the command again and look at what it shows.',
       'It is tried again by itself. If it goes on: who else writes to the router? `labwright router diff` shows it.',
     ],
   },
